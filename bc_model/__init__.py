@@ -1,0 +1,1 @@
+"""The tumour classifier: data, training, evaluation, scoring and explanation, without the web."""

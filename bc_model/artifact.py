@@ -1,0 +1,228 @@
+"""The artifact on disk: written whole or not at all, verified, loaded. Nothing is unpickled.
+
+``artifacts/<model_version>/`` holds one model and ``artifacts/current`` points to the one in use.
+``manifest.json`` names every other file with its SHA-256, and carries a checksum of itself.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bc_model.predictor import FloatArray, ModelArrays
+
+FORMAT = 1
+"""Raised when a reader of the former format could not read what is written now."""
+
+MODEL, REFERENCE, MANIFEST = "model.npz", "reference.npz", "manifest.json"
+CURRENT = "current"
+
+
+class ArtifactError(Exception):
+    """The artifact cannot be used; the message names the file and what to do."""
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """A feature as it was in training; values in ``unit``."""
+
+    name: str
+    measurement: str
+    statistic: str
+    unit: str
+    description: str
+    median: float
+    minimum: float
+    maximum: float
+    percentiles: dict[str, float]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A measured figure and the 95 % interval it lies in."""
+
+    value: float
+    low: float
+    high: float
+
+
+class OperatingPoint(msgspec.Struct, frozen=True):
+    """What a threshold does to cases the model was not fitted on."""
+
+    threshold: float
+    sensitivity: Figure
+    specificity: Figure
+
+
+class TrainingData(msgspec.Struct, frozen=True):
+    """Where the model comes from; ``unseen`` of the ``cases`` were kept from it."""
+
+    source: str
+    sha256: str
+    cases: int
+    malignant: int
+    benign: int
+    trained_on: int
+    unseen: int
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    """What training can be told; ``C`` is the classifier's penalty, ``refits`` the bootstrap's."""
+
+    C: float = 1.0
+    seed: int = 42
+    threshold: float = 0.5
+    refits: int = 50
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """``manifest.json``: everything about a model but its numbers."""
+
+    format: int
+    model_version: str
+    algorithm: str
+    threshold: float
+    features: list[Feature]
+    data: TrainingData
+    parameters: Parameters
+    cross_validation: dict[str, Figure]
+    unseen: dict[str, Figure]
+    operating_points: list[OperatingPoint]
+    libraries: dict[str, str]
+    files: dict[str, str]
+    checksum: str = ""
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """``reference.npz``: what later cases are compared with.
+
+    ``edges`` (d, 9) are the inner deciles of the training cases and ``counts`` (d, 10) how many
+    of them fall between; ``cases`` (n, d) with ``targets`` (n,) are all labelled cases, of which
+    the model was not fitted on ``unseen`` (n,), and answered ``malignant`` (n,).
+    """
+
+    edges: FloatArray
+    counts: np.ndarray[Any, Any]
+    cases: FloatArray
+    targets: np.ndarray[Any, Any]
+    unseen: np.ndarray[Any, Any]
+    malignant: FloatArray
+
+
+def publish(root: Path, manifest: Manifest, files: Mapping[str, Callable[[Path], object]]) -> Path:
+    """Write ``root/<model_version>`` from writers by file name, and point ``current`` to it.
+
+    The directory appears under its name only when it is complete.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
+    try:
+        for name, write in files.items():
+            write(building / name)
+        hashes = {name: _sha256(building / name) for name in sorted(files)}
+        complete = _sealed(msgspec.structs.replace(manifest, files=hashes))
+        (building / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(complete)))
+        building.chmod(0o755)
+        building.rename(root / manifest.model_version)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    use(root, manifest.model_version)
+    return root / manifest.model_version
+
+
+def use(root: Path, model_version: str) -> None:
+    """Point ``current`` to a model, in one step."""
+    link = Path(tempfile.mkdtemp(prefix=".linking-", dir=root))
+    try:
+        (link / CURRENT).symlink_to(model_version)
+        (link / CURRENT).rename(root / CURRENT)
+    finally:
+        shutil.rmtree(link, ignore_errors=True)
+
+
+def in_use(root: Path) -> str | None:
+    """Return the version that ``current`` points to."""
+    link = root / CURRENT
+    return link.readlink().name if link.is_symlink() else None
+
+
+def verify(directory: Path) -> Manifest:
+    """Return the manifest after checking that every file is whole and unaltered.
+
+    Raises:
+        ArtifactError: a file is missing or altered.
+    """
+    manifest = read_manifest(directory)
+    for name in manifest.files:
+        _check(directory, name, manifest)
+    return manifest
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Return the manifest of the artifact in ``directory``.
+
+    Raises:
+        ArtifactError: it is missing, altered, or of another format.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest = msgspec.json.decode(_read(path), type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ArtifactError(f"{path} is not a manifest ({error}); {_REMEDY}") from error
+    if manifest.format != FORMAT:
+        raise ArtifactError(f"{path} has format {manifest.format}, not {FORMAT}; {_REMEDY}")
+    if manifest.checksum != _sealed(manifest).checksum:
+        raise ArtifactError(f"{path} was altered: its checksum differs; {_REMEDY}")
+    return manifest
+
+
+def load_model(directory: Path, manifest: Manifest) -> ModelArrays:
+    """Return the arrays of ``model.npz``, after checking its hash."""
+    arrays = _load(directory, MODEL, manifest, tuple(field.name for field in fields(ModelArrays)))
+    return ModelArrays(**arrays)
+
+
+def load_reference(directory: Path, manifest: Manifest) -> Reference:
+    """Return the arrays of ``reference.npz``, after checking its hash."""
+    return Reference(**_load(directory, REFERENCE, manifest, Reference.__struct_fields__))
+
+
+_REMEDY = "delete that directory and train again: python -m bc_model train"
+
+
+def _load(
+    directory: Path, name: str, manifest: Manifest, expected: tuple[str, ...]
+) -> dict[str, Any]:
+    _check(directory, name, manifest)
+    with np.load(directory / name, allow_pickle=False) as archive:
+        return {key: archive[key] for key in expected}
+
+
+def _check(directory: Path, name: str, manifest: Manifest) -> None:
+    path = directory / name
+    recorded = manifest.files.get(name)
+    if recorded is None:
+        raise ArtifactError(f"{directory / MANIFEST} does not name {name}; {_REMEDY}")
+    if hashlib.sha256(_read(path)).hexdigest() != recorded:
+        raise ArtifactError(f"{path} was altered: its SHA-256 is not the manifest's; {_REMEDY}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path}: {error.strerror}; {_REMEDY}") from error
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sealed(manifest: Manifest) -> Manifest:
+    """Return ``manifest`` with the checksum of all its other fields."""
+    content = msgspec.json.encode(msgspec.structs.replace(manifest, checksum=""), order="sorted")
+    return msgspec.structs.replace(manifest, checksum=hashlib.sha256(content).hexdigest())

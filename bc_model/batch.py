@@ -1,0 +1,83 @@
+"""Scoring a CSV file into a CSV file, a chunk at a time; on bad input nothing is written."""
+
+import csv
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bc_model.classifier import Answer, Classifier
+from bc_model.csv_cases import Case, CaseReader, DataError, open_cases
+
+CHUNK = 1000
+
+COLUMNS = (
+    "id", "prediction", "diagnosis", "probability_benign", "probability_malignant",
+    "interval_malignant_low", "interval_malignant_high", "support", "threshold", "model_version",
+    "warnings",
+)  # fmt: skip
+
+
+def predict_file(source: Path, output: Path | None, classifier: Classifier) -> None:
+    """Answer every case of ``source`` in ``output``, or on standard output for None.
+
+    ``id`` is the file's own, or the number of the case where it has none.
+
+    Raises:
+        DataError: the file has problems; all are listed, and nothing is written.
+    """
+    directory = None if output is None else output.resolve().parent
+    with tempfile.NamedTemporaryFile(
+        "w+", newline="", encoding="utf-8", dir=directory, prefix=".predicting-", suffix=".csv"
+    ) as answers:
+        _write(source, answers, classifier)
+        answers.flush()
+        if output is None:
+            answers.seek(0)
+            shutil.copyfileobj(answers, sys.stdout)
+        else:
+            shutil.copyfile(answers.name, output)
+
+
+def _write(source: Path, answers: IO[str], classifier: Classifier) -> None:
+    writer = csv.writer(answers, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    number = 0
+    with (
+        open_cases(source) as file,
+        tqdm(total=source.stat().st_size, unit="B", unit_scale=True, disable=None) as bar,
+    ):
+        reader = CaseReader(file, labelled=False)
+        for chunk in _chunks(reader):
+            X = np.array([case.values for case in chunk])
+            for case, answer in zip(chunk, classifier.answers(X), strict=True):
+                number += 1
+                writer.writerow(_row(case.identifier or str(number), answer))
+            bar.update(file.buffer.tell() - bar.n)
+    if reader.problems:
+        raise DataError(str(source), sorted(reader.problems))
+
+
+def _chunks(cases: Iterable[Case]) -> Iterator[list[Case]]:
+    iterator = iter(cases)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk
+
+
+def _row(identifier: str, answer: Answer) -> list[Any]:
+    low, high = answer.interval_malignant
+    warnings = "; ".join(
+        f"{caution.feature}: {caution.detail}" if caution.feature else caution.detail
+        for caution in answer.warnings
+    )
+    return [
+        identifier, answer.prediction, answer.diagnosis, answer.probability_benign,
+        answer.probability_malignant, low, high, answer.support, answer.threshold,
+        answer.model_version, warnings,
+    ]  # fmt: skip

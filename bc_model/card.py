@@ -1,0 +1,148 @@
+"""The model card: generated text and plots, after Mitchell et al. (2019) and TRIPOD+AI (2024)."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.axes
+import numpy as np
+from matplotlib.figure import Figure as Plot
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import roc_curve
+
+from bc_model.artifact import Figure, Manifest
+from bc_model.csv_cases import MALIGNANT
+from bc_model.dataset import FloatArray, IntArray
+from bc_model.predictor import INTERVAL_LEVEL, NEIGHBOURS
+
+CALIBRATION_BINS = 10
+
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "roc_auc": "ROC AUC",
+    "brier": "Brier score (lower is better)",
+    "log_loss": "Log loss (lower is better)",
+    "ece": "Expected calibration error (lower is better)",
+}
+
+
+def text(manifest: Manifest) -> str:
+    """Return the model card as Markdown; every figure in it comes from ``manifest``."""
+    data = manifest.data
+    return f"""\
+# Model card: breast tumour classifier {manifest.model_version}
+
+## Model
+
+{manifest.algorithm}; C = {manifest.parameters.C:g}, seed {manifest.parameters.seed}. \
+Input: 30 measurements of the cell nuclei in a fine-needle aspirate. Output: the probability that \
+the tumour is malignant, with a {INTERVAL_LEVEL:.0%} interval from \
+{manifest.parameters.refits} bootstrap refits. Malignant is answered from a probability of \
+{manifest.threshold:g} on.
+
+Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries.items())}.
+
+## Intended use
+
+Research, teaching and the demonstration of machine learning in operation.
+
+**Out of scope:** diagnosis, screening, or any decision about a patient. This is not a medical \
+device. Images from other microscopes, stains or segmentation programs give other measurements \
+than those it was trained on.
+
+## Data
+
+{data.source}: {data.cases} cases, {data.malignant} malignant and {data.benign} benign. \
+The model was fitted on {data.trained_on}; {data.unseen} (stratified) were kept from it. \
+SHA-256 of the values and labels: `{data.sha256}`.
+
+## Performance
+
+Out of fold: mean over the repeats of repeated stratified cross-validation on all cases. \
+Unseen: this very model on the {data.unseen} cases kept from it. In brackets the 95 % bootstrap \
+interval over cases. The calibration error of a resample is biased upwards, and so is its \
+interval.
+
+| metric | out of fold | unseen |
+|---|---|---|
+{_performance(manifest)}
+
+![ROC curve, out of fold](roc.svg)
+
+![Calibration, out of fold](calibration.svg)
+
+## Thresholds
+
+Out of fold, with 95 % Wilson intervals.
+
+| malignant from | sensitivity | specificity |
+|---|---|---|
+{_thresholds(manifest)}
+
+## Caveats
+
+- The data are {data.cases} cases chosen for a study; the share of malignant ones \
+({data.malignant / data.cases:.0%}) is not that of any practice, and predictive values and \
+probabilities do not carry over to another share.
+- Nothing is known about age, ethnicity, centre or equipment, so no figure can be given for any \
+group.
+- The interval tells how much the answer depends on which cases were drawn for training. It does \
+not cover measurement error, or a population other than this one.
+- Far from every training case the answer has no basis. `support` compares the closeness of the \
+{NEIGHBOURS} nearest training cases with what is usual among these, and a case further off than \
+any held-out case of cross-validation is answered with a warning.
+- The support vectors are training cases: who has the model file has those measurements.
+"""
+
+
+def plot_roc(path: Path, y: IntArray, malignant: FloatArray) -> None:
+    """Draw the out-of-fold ROC curve of each repeat of ``malignant`` (r, n) as SVG."""
+    plot, axes = _axes("1 − specificity", "sensitivity")
+    for repeat in malignant:
+        false_positive_rate, sensitivity, _ = roc_curve(y == MALIGNANT, repeat)
+        axes.plot(false_positive_rate, sensitivity, color="C0", alpha=0.4)
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    _save(plot, path)
+
+
+def plot_calibration(path: Path, y: IntArray, malignant: FloatArray) -> None:
+    """Draw observed against predicted shares, out of fold, over all repeats, as SVG."""
+    plot, axes = _axes("predicted probability of malignant", "observed share of malignant")
+    observed, predicted = calibration_curve(
+        np.tile(y == MALIGNANT, len(malignant)), malignant.ravel(), n_bins=CALIBRATION_BINS
+    )
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    axes.plot(predicted, observed, marker="o", color="C0")
+    _save(plot, path)
+
+
+def _performance(manifest: Manifest) -> str:
+    return "\n".join(
+        f"| {METRIC_NAMES[name]} | {_figure(figure)} | {_figure(manifest.unseen[name])} |"
+        for name, figure in manifest.cross_validation.items()
+    )
+
+
+def _thresholds(manifest: Manifest) -> str:
+    return "\n".join(
+        f"| {point.threshold:g} | {_figure(point.sensitivity)} | {_figure(point.specificity)} |"
+        for point in manifest.operating_points
+    )
+
+
+def _figure(figure: Figure) -> str:
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _axes(x_label: str, y_label: str) -> tuple[Plot, mpl.axes.Axes]:
+    plot = Plot(figsize=(4.5, 4.5), layout="constrained")
+    axes = plot.subplots()
+    axes.set(xlabel=x_label, ylabel=y_label, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    return plot, axes
+
+
+def _save(plot: Plot, path: Path) -> None:
+    # A fixed salt and no date: the same curve is the same file.
+    with mpl.rc_context({"svg.hashsalt": "bc_model"}):
+        plot.savefig(path, format="svg", metadata={"Date": None})

@@ -1,0 +1,163 @@
+"""A loaded model and the answers it gives: what the service, the page and `predict` have in common.
+
+Imports NumPy and msgspec alone.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+import numpy as np
+
+from bc_model import artifact
+from bc_model.artifact import Manifest
+from bc_model.csv_cases import BENIGN, MALIGNANT
+from bc_model.explanation import Explainer
+from bc_model.predictor import FloatArray, ModelArrays, Predictor, Scores
+
+NO_BASIS = (
+    "the model has no basis for this case: it lies further from the training cases than any "
+    "held-out case of cross-validation did"
+)
+
+
+class Caution(msgspec.Struct, frozen=True):
+    """Something to know before relying on an answer; ``feature`` is None for the whole case."""
+
+    code: Literal["out_of_range", "no_basis"]
+    feature: str | None
+    detail: str
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to one case."""
+
+    prediction: Literal[0, 1]
+    diagnosis: Literal["malignant", "benign"]
+    probability_benign: float
+    probability_malignant: float
+    interval_malignant: tuple[float, float]
+    support: float
+    threshold: float
+    model_version: str
+    warnings: list[Caution]
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the interval lies on both sides of the threshold."""
+        low, high = self.interval_malignant
+        return low < self.threshold <= high
+
+    @property
+    def has_basis(self) -> bool:
+        """Whether the case is near enough to the training cases for an answer to mean something."""
+        return all(caution.code != "no_basis" for caution in self.warnings)
+
+
+class Contribution(msgspec.Struct, frozen=True):
+    """What a feature's value adds to the log-odds, compared with the training median."""
+
+    feature: str
+    value: float
+    baseline: float
+    contribution: float
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Exact Shapley values: ``baseline + sum = log_odds``.
+
+    The baseline is the case in which every feature has its training median; ``measurements`` are
+    the sums over mean, error and worst of the ten measurements.
+    """
+
+    unit: str
+    baseline: float
+    sum: float
+    log_odds: float
+    measurements: dict[str, float]
+    features: list[Contribution]
+
+
+class Classifier:
+    """One model, ready to answer."""
+
+    def __init__(self, manifest: Manifest, arrays: ModelArrays, threshold: float) -> None:
+        """Answer malignant from a probability of ``threshold`` on."""
+        self.manifest = manifest
+        self.threshold = threshold
+        self.names = [feature.name for feature in manifest.features]
+        self._predictor = Predictor(arrays)
+        self._explainer = Explainer(arrays)
+
+    @classmethod
+    def load(cls, directory: Path, threshold: float | None = None) -> Self:
+        """Load the artifact in ``directory``; ``threshold`` replaces the one stored in it.
+
+        Raises:
+            ArtifactError: a file that is needed is missing or altered.
+        """
+        manifest = artifact.read_manifest(directory)
+        arrays = artifact.load_model(directory, manifest)
+        return cls(manifest, arrays, manifest.threshold if threshold is None else threshold)
+
+    def score(self, X: FloatArray) -> Scores:
+        """Return the answers to ``X`` (n, 30) as arrays."""
+        return self._predictor.score(X)
+
+    def answers(self, X: FloatArray) -> list[Answer]:
+        """Return the answer to each case of ``X`` (n, 30), finite and not negative."""
+        scores = self.score(X)
+        return [self._answer(X, scores, row) for row in range(len(X))]
+
+    def explain(self, x: FloatArray) -> Explanation:
+        """Return what each value of ``x`` (30,) contributes to its answer."""
+        baseline = self._explainer.baseline
+        log_odds, baseline_log_odds = self.score(np.stack([x, baseline])).log_odds.tolist()
+        contributions = self._explainer.contributions(x).tolist()
+        return Explanation(
+            unit="log-odds of malignant",
+            baseline=baseline_log_odds,
+            sum=sum(contributions),
+            log_odds=log_odds,
+            measurements=self._by_measurement(contributions),
+            features=[
+                Contribution(name, value, median, contribution)
+                for name, value, median, contribution in zip(
+                    self.names, x.tolist(), baseline.tolist(), contributions, strict=True
+                )
+            ],
+        )
+
+    def _answer(self, X: FloatArray, scores: Scores, row: int) -> Answer:
+        malignant = float(scores.malignant[row])
+        is_malignant = malignant >= self.threshold
+        return Answer(
+            prediction=MALIGNANT if is_malignant else BENIGN,
+            diagnosis="malignant" if is_malignant else "benign",
+            probability_benign=1 - malignant,
+            probability_malignant=malignant,
+            interval_malignant=(float(scores.low[row]), float(scores.high[row])),
+            support=float(scores.support[row]),
+            threshold=self.threshold,
+            model_version=self.manifest.model_version,
+            warnings=self._warnings(X, scores, row),
+        )
+
+    def _warnings(self, X: FloatArray, scores: Scores, row: int) -> list[Caution]:
+        cautions = []
+        for column in np.flatnonzero(scores.outside[row]):
+            feature = self.manifest.features[column]
+            detail = (
+                f"{X[row, column]:g} is outside the training range, "
+                f"{feature.minimum:g} to {feature.maximum:g}"
+            )
+            cautions.append(Caution("out_of_range", feature.name, detail))
+        if not scores.has_basis[row]:
+            cautions.append(Caution("no_basis", None, NO_BASIS))
+        return cautions
+
+    def _by_measurement(self, contributions: list[float]) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for feature, contribution in zip(self.manifest.features, contributions, strict=True):
+            sums[feature.measurement] = sums.get(feature.measurement, 0.0) + contribution
+        return sums

@@ -1,0 +1,218 @@
+"""Cases in a CSV file, read and checked one row at a time.
+
+Three layouts are understood: a header row with the feature names in any order, UCI's
+``wdbc.data`` (id, M or B, 30 values) and the 30 values alone; the latter two have no header.
+"""
+
+import csv
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, TextIO
+
+from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
+
+MALIGNANT: Final = 0
+BENIGN: Final = 1
+
+_DIAGNOSES = {"m": MALIGNANT, "malignant": MALIGNANT, "b": BENIGN, "benign": BENIGN}
+# Only under scikit-learn's own column name is 0 known to mean malignant.
+_TARGETS = {**_DIAGNOSES, "0": MALIGNANT, "1": BENIGN}
+
+
+class Problem(NamedTuple):
+    """What is wrong with the data, and where: ``line`` counts from 1, 0 is the whole file."""
+
+    line: int
+    column: str
+    detail: str
+
+    def __str__(self) -> str:
+        """Return the problem as one line of text."""
+        where = [f"line {self.line}"] * bool(self.line) + [f"column {self.column!r}"] * bool(
+            self.column
+        )
+        return f"{', '.join(where)}: {self.detail}" if where else self.detail
+
+
+class DataError(ValueError):
+    """The data cannot be used; ``problems`` holds every reason."""
+
+    def __init__(self, source: str, problems: list[Problem]) -> None:
+        """Name the file and list its problems, one a line."""
+        self.problems = problems
+        heading = f"{source}: {len(problems)} problem{'s' * (len(problems) != 1)}"
+        super().__init__("\n".join([heading, *(f"  {problem}" for problem in problems)]))
+
+
+class Case(NamedTuple):
+    """One row; ``identifier`` and ``target`` are None where the file has none."""
+
+    line: int
+    identifier: str | None
+    target: int | None
+    values: list[float]
+
+
+class _Layout(NamedTuple):
+    """Where the columns are; ``width`` is the number of cells a row must have."""
+
+    width: int
+    features: dict[str, int]
+    identifier: int | None
+    diagnosis: int | None
+    diagnoses: dict[str, int]
+    columns: list[str]
+
+
+_WDBC = _Layout(
+    32, {n: i + 2 for i, n in enumerate(FEATURE_NAMES)}, 0, 1, _DIAGNOSES,
+    ["id", "diagnosis", *FEATURE_NAMES],
+)  # fmt: skip
+_VALUES_ALONE = _Layout(
+    30, {n: i for i, n in enumerate(FEATURE_NAMES)}, None, None, {}, list(FEATURE_NAMES)
+)
+
+
+@contextmanager
+def open_cases(path: Path) -> Iterator[TextIO]:
+    """Open a CSV file for reading; a file that is missing or not text is a ``DataError``."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield file
+    except OSError as error:
+        raise DataError(str(path), [Problem(0, "", str(error.strerror))]) from error
+    except UnicodeDecodeError as error:
+        raise DataError(str(path), [Problem(0, "", "is not a UTF-8 text file")]) from error
+
+
+class CaseReader:
+    """Iterates over a CSV file's cases; rows with problems are left out and noted in ``problems``.
+
+    With ``labelled``, a file without a diagnosis column and a doubled id are problems too, and
+    ``targets`` holds the diagnoses read, also those of rows with other problems.
+    """
+
+    def __init__(self, file: TextIO, *, labelled: bool) -> None:
+        """Read from ``file``, from its first line on."""
+        self.problems: list[Problem] = []
+        self.targets: list[int] = []
+        self._line_of_identifier: dict[str, int] = {}
+        self._rows = csv.reader(file, strict=True)
+        self._labelled = labelled
+
+    def __iter__(self) -> Iterator[Case]:
+        """Yield each case whose row has no problem."""
+        try:
+            yield from self._cases()
+        except csv.Error as error:
+            self._note(self._rows.line_num, "", f"is not valid CSV: {error}")
+
+    def _cases(self) -> Iterator[Case]:
+        rows = (row for row in self._rows if any(cell.strip() for cell in row))
+        first = next(rows, None)
+        if first is None:
+            self._note(0, "", "is empty")
+            return
+        if any(_number(cell) is not None for cell in first):
+            layout = self._headless_layout(first)
+            if layout is None:
+                return
+            yield from self._case(layout, first)
+        else:
+            layout = self._header_layout([cell.strip() for cell in first])
+            if not layout.features:
+                return
+        for row in rows:
+            yield from self._case(layout, row)
+
+    def _headless_layout(self, row: list[str]) -> _Layout | None:
+        if len(row) == _WDBC.width:
+            return _WDBC
+        if len(row) == FEATURE_COUNT and not self._labelled:
+            return _VALUES_ALONE
+        expected = "32 cells (id, M or B, 30 values)" + " or 30 values" * (not self._labelled)
+        self._note(
+            self._rows.line_num, "", f"has {len(row)} cells; without a header row, needs {expected}"
+        )
+        return None
+
+    def _header_layout(self, header: list[str]) -> _Layout:
+        line = self._rows.line_num
+        features: dict[str, int] = {}
+        others: dict[str, int] = {}
+        for index, cell in enumerate(header):
+            name = canonical_name(cell)
+            known = features if name else others
+            key = name or cell.lower()
+            if key in known:
+                self._note(line, cell, "stands twice in the header")
+            elif name or key in ("id", "diagnosis", "target", ""):
+                known[key] = index
+            else:
+                self._note(line, cell, "is not a known column")
+        for name in FEATURE_NAMES:
+            if name not in features:
+                self._note(line, name, "is missing")
+        if "diagnosis" in others and "target" in others:
+            self._note(line, "target", "stands beside 'diagnosis'; keep one of them")
+        elif self._labelled and "diagnosis" not in others and "target" not in others:
+            self._note(line, "diagnosis", "is missing")
+        diagnosis, diagnoses = others.get("diagnosis"), _DIAGNOSES
+        if diagnosis is None:
+            diagnosis, diagnoses = others.get("target"), _TARGETS
+        return _Layout(len(header), features, others.get("id"), diagnosis, diagnoses, header)
+
+    def _case(self, layout: _Layout, row: list[str]) -> Iterator[Case]:
+        line, known_problems = self._rows.line_num, len(self.problems)
+        if len(row) != layout.width:
+            self._note(line, "", f"has {len(row)} cells, should have {layout.width}")
+            return
+        values = []
+        for name, index in layout.features.items():
+            cell = row[index].strip()
+            value = _number(cell)
+            if value is None or not math.isfinite(value):
+                self._note(line, layout.columns[index], f"{cell!r} is not a number")
+            elif value < 0:
+                self._note(line, layout.columns[index], f"{cell} is negative")
+            else:
+                values.append((name, value))
+        identifier = None if layout.identifier is None else row[layout.identifier].strip()
+        target = None
+        if self._labelled:
+            target = self._target(layout, row)
+            self._check_identifier(identifier)
+        if len(self.problems) == known_problems and len(values) == FEATURE_COUNT:
+            by_name = dict(values)
+            yield Case(line, identifier, target, [by_name[name] for name in FEATURE_NAMES])
+
+    def _target(self, layout: _Layout, row: list[str]) -> int | None:
+        if layout.diagnosis is None:
+            return None
+        cell = row[layout.diagnosis].strip()
+        target = layout.diagnoses.get(cell.lower())
+        if target is None:
+            detail = f"{cell!r} is not a diagnosis; use M (malignant) or B (benign)"
+            self._note(self._rows.line_num, layout.columns[layout.diagnosis], detail)
+        else:
+            self.targets.append(target)
+        return target
+
+    def _check_identifier(self, identifier: str | None) -> None:
+        line = self._rows.line_num
+        if identifier:
+            first = self._line_of_identifier.setdefault(identifier, line)
+            if first != line:
+                self._note(line, "id", f"{identifier!r} stands on line {first} already")
+
+    def _note(self, line: int, column: str, detail: str) -> None:
+        self.problems.append(Problem(line, column, detail))
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None

@@ -1,0 +1,182 @@
+"""How good the pipeline is: repeated stratified cross-validation, with spread and intervals."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from bc_model.artifact import Figure, OperatingPoint, Parameters
+from bc_model.csv_cases import MALIGNANT
+from bc_model.dataset import Dataset, FloatArray, IntArray
+from bc_model.metrics import METRICS, Z_95, bootstrap_weights, measure, wilson
+from bc_model.predictor import Predictor, closeness, kernel
+from bc_model.training import (
+    Progress,
+    build_classifier,
+    build_pipeline,
+    build_scaler,
+    fit,
+    unseen_cases,
+)
+
+FOLDS = 5
+REPEATS = 10
+RESAMPLES = 1000
+THRESHOLDS = (0.01, 0.02, *(round(0.05 * step, 2) for step in range(1, 20)), 0.98, 0.99)
+
+PIPELINES: dict[str, Callable[[Parameters], Pipeline]] = {
+    "this pipeline": build_pipeline,
+    "StandardScaler + SVC": lambda parameters: make_pipeline(
+        StandardScaler(), build_classifier(parameters)
+    ),
+    "logistic regression": lambda _: make_pipeline(
+        StandardScaler(), LogisticRegression(max_iter=1000)
+    ),
+}
+"""What `evaluate` compares; the second is the original's, with the same sigmoid calibration."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric's mean over repeats, its standard deviation over folds and 95 % interval."""
+
+    mean: float
+    spread: float
+    low: float
+    high: float
+
+    @property
+    def figure(self) -> Figure:
+        """Return mean and interval alone."""
+        return Figure(self.mean, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Probabilities of malignancy (repeats, n) by models that did not see the case.
+
+    ``folds`` (repeats, n) tells which fold each case was held out in.
+    """
+
+    malignant: FloatArray
+    folds: IntArray
+
+
+def splits(y: IntArray, repeats: int) -> Iterator[tuple[int, int, IntArray, IntArray]]:
+    """Yield (repeat, fold, training cases, held-out cases); the same ones at every call."""
+    for repeat in range(repeats):
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=repeat)
+        for fold, (train, held_out) in enumerate(folds.split(y, y)):
+            yield repeat, fold, train, held_out
+
+
+def cross_validate(
+    dataset: Dataset,
+    build: Callable[[], Pipeline],
+    repeats: int = REPEATS,
+    progress: Progress = iter,
+) -> OutOfFold:
+    """Return out-of-fold probabilities of the pipelines that ``build`` returns."""
+    malignant = np.zeros((repeats, len(dataset.y)))
+    folds = np.zeros((repeats, len(dataset.y)), dtype=np.int64)
+    for repeat, fold, train, held_out in progress(list(splits(dataset.y, repeats))):
+        model = build().fit(dataset.X[train], dataset.y[train])
+        malignant[repeat, held_out] = model.predict_proba(dataset.X[held_out])[:, MALIGNANT]
+        folds[repeat, held_out] = fold
+    return OutOfFold(malignant, folds)
+
+
+def summarise(y: IntArray, out_of_fold: OutOfFold, threshold: float) -> dict[str, Summary]:
+    """Return each metric's summary; the interval is a percentile bootstrap over the cases."""
+    resampled = bootstrap_weights(y, RESAMPLES, np.random.default_rng(0))
+    everything = np.ones((1, len(y)))
+    means, over_folds, over_resamples = [], [], []
+    for malignant, folds in zip(out_of_fold.malignant, out_of_fold.folds, strict=True):
+        by_fold = (np.arange(FOLDS)[:, None] == folds).astype(float)
+        means.append(measure(y, malignant, everything, threshold))
+        over_folds.append(measure(y, malignant, by_fold, threshold))
+        over_resamples.append(measure(y, malignant, resampled, threshold))
+    summaries = {}
+    for name in METRICS:
+        resamples = np.mean([figures[name] for figures in over_resamples], axis=0)
+        low, high = np.quantile(resamples, [0.025, 0.975])
+        summaries[name] = Summary(
+            mean=float(np.mean([figures[name] for figures in means])),
+            spread=float(np.std([figures[name] for figures in over_folds], ddof=1)),
+            low=float(low),
+            high=float(high),
+        )
+    return summaries
+
+
+def operating_points(y: IntArray, malignant: FloatArray) -> list[OperatingPoint]:
+    """Return what each threshold does, averaged over the repeats of ``malignant`` (r, n)."""
+    positive = y == MALIGNANT
+    points = []
+    for threshold in THRESHOLDS:
+        called = (malignant >= threshold).mean(axis=0)
+        sensitivity = wilson(float(called[positive].sum()), int(positive.sum()))
+        specificity = wilson(float((1 - called[~positive]).sum()), int((~positive).sum()))
+        points.append(OperatingPoint(threshold, sensitivity, specificity))
+    return points
+
+
+def unseen_figures(y: IntArray, malignant: FloatArray, threshold: float) -> dict[str, Figure]:
+    """Return each metric of the served model on its unseen cases, with a bootstrap interval."""
+    weights = np.vstack(
+        [np.ones(len(y)), bootstrap_weights(y, RESAMPLES, np.random.default_rng(0))]
+    )
+    figures = {}
+    for name, values in measure(y, malignant, weights, threshold).items():
+        low, high = np.quantile(values[1:], [0.025, 0.975])
+        figures[name] = Figure(float(values[0]), float(low), float(high))
+    return figures
+
+
+def lowest_closeness(dataset: Dataset, repeats: int = REPEATS) -> float:
+    """Return how close the most isolated held-out case of cross-validation was to its fold."""
+    lowest = 1.0
+    for _, _, train, held_out in splits(dataset.y, repeats):
+        scaler = build_scaler().fit(dataset.X[train])
+        Z = scaler.transform(dataset.X[train])
+        gamma = 1 / (Z.shape[1] * Z.var())
+        similarity = kernel(scaler.transform(dataset.X[held_out]), Z, gamma)
+        lowest = min(lowest, float(closeness(similarity).min()))
+    return lowest
+
+
+def interval_coverage(
+    dataset: Dataset, parameters: Parameters, simulations: int, progress: Progress = iter
+) -> Figure:
+    """Return how often the 90 % interval holds the true probability, where that is known.
+
+    The fitted model is taken for the truth: labels are drawn from its probabilities, a model is
+    fitted to them with its bootstrap, and its intervals for the unseen cases are compared with
+    the probabilities that the labels were drawn from. The interval around the mean is 1.96
+    standard errors over simulations.
+    """
+    unseen = unseen_cases(dataset.y)
+    seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
+    truth = Predictor(fit(seen, parameters, closeness_floor=0.0).arrays)
+    by_seen, by_unseen = (truth.score(dataset.X[cases]).malignant for cases in (~unseen, unseen))
+
+    def covered(simulation: int) -> float:
+        benign = np.random.default_rng(simulation).random(len(by_seen)) >= by_seen
+        drawn = Dataset(seen.X, benign.astype(np.int64), "simulated")
+        scores = Predictor(fit(drawn, parameters, closeness_floor=0.0).arrays).score(
+            dataset.X[unseen]
+        )
+        return float(np.mean((scores.low <= by_unseen) & (by_unseen <= scores.high)))
+
+    shares = joblib.Parallel(n_jobs=-1, return_as="generator")(
+        joblib.delayed(covered)(simulation) for simulation in range(simulations)
+    )
+    coverage = [share for share, _ in zip(shares, progress(range(simulations)), strict=True)]
+    mean = float(np.mean(coverage))
+    error = float(Z_95 * np.std(coverage, ddof=1) / np.sqrt(simulations))
+    return Figure(mean, mean - error, min(mean + error, 1.0))

@@ -1,0 +1,144 @@
+"""Scoring with NumPy alone: the fitted pipeline as arrays, and what the service answers with.
+
+The pipeline is ``log1p(x / training median)``, standardisation, an RBF support vector classifier
+and sigmoid calibration. The calibration is linear in log-odds, so it is folded into the
+classifier's coefficients: row 0 of ``coefficients`` is the model, the rows below it are its
+bootstrap refits, and one product with the kernel row gives the log-odds of all of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+NEIGHBOURS = 5
+"""How many of the nearest training cases the basis of an answer is measured by."""
+
+INTERVAL_LEVEL = 0.9
+
+# A chunk's kernel matrix stays within the processor's cache for a few hundred training cases.
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class ModelArrays:
+    """A fitted model; d = 30 features, n training cases, B bootstrap refits."""
+
+    median: FloatArray
+    """(d,) training medians, in the data set's units"""
+    mean: FloatArray
+    """(d,) means of the transformed training cases"""
+    scale: FloatArray
+    """(d,) standard deviations of the transformed training cases"""
+    gamma: FloatArray
+    """() width of the kernel ``exp(-gamma * distance²)``"""
+    cases: FloatArray
+    """(n, d) training cases, transformed and standardised"""
+    coefficients: FloatArray
+    """(1 + B, n) log-odds of malignant per unit of kernel"""
+    intercepts: FloatArray
+    """(1 + B,) log-odds of malignant"""
+    closeness: FloatArray
+    """(n,) ascending: how close each training case is to its nearest neighbours"""
+    closeness_floor: FloatArray
+    """() the lowest closeness of a held-out case in cross-validation"""
+    lowest: FloatArray
+    """(d,) training minima"""
+    highest: FloatArray
+    """(d,) training maxima"""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The answers to n cases; every array is (n,) but ``outside``, which is (n, d)."""
+
+    log_odds: FloatArray
+    malignant: FloatArray
+    low: FloatArray
+    high: FloatArray
+    support: FloatArray
+    """0 to 100: the share of training cases that lie no closer to their neighbours"""
+    has_basis: npt.NDArray[np.bool_]
+    outside: npt.NDArray[np.bool_]
+    """which values lie outside the training range"""
+
+
+def standardise(X: FloatArray, arrays: ModelArrays) -> FloatArray:
+    """Return ``X`` (n, d) as the kernel sees it."""
+    # log1p(X / median) in a form that does not overflow for the largest floats
+    logarithms = np.log(X + arrays.median) - np.log(arrays.median)
+    standardised: FloatArray = (logarithms - arrays.mean) / arrays.scale
+    return standardised
+
+
+def kernel(Z: FloatArray, cases: FloatArray, gamma: float) -> FloatArray:
+    """Return the RBF kernel (n, m) between standardised ``Z`` (n, d) and ``cases`` (m, d)."""
+    squares = (Z * Z).sum(1)[:, None] + (cases * cases).sum(1) - 2 * (Z @ cases.T)
+    similarity: FloatArray = np.exp(-gamma * np.maximum(squares, 0))
+    return similarity
+
+
+def closeness(similarity: FloatArray) -> FloatArray:
+    """Return the mean kernel value (n,) of the nearest of ``similarity`` (n, m)."""
+    nearest = np.partition(similarity, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
+    mean: FloatArray = nearest.mean(1)
+    return mean
+
+
+def expit(log_odds: FloatArray) -> FloatArray:
+    """Return probabilities; written with tanh, which cannot overflow."""
+    probability: FloatArray = 0.5 * (1 + np.tanh(0.5 * log_odds))
+    return probability
+
+
+class Predictor:
+    """Answers for cases of 30 measurements, in the order of the model's features."""
+
+    def __init__(self, arrays: ModelArrays) -> None:
+        """Prepare the fitted model ``arrays`` for scoring."""
+        self.arrays = arrays
+        self._gamma = float(arrays.gamma)
+        self._floor = float(arrays.closeness_floor)
+        refits = len(arrays.coefficients) - 1
+        tail = (1 - INTERVAL_LEVEL) / 2
+        self._low_rank, self._high_rank = tail * (refits - 1), (1 - tail) * (refits - 1)
+
+    def score(self, X: FloatArray) -> Scores:
+        """Return the answers for ``X`` (n, 30), finite and not negative."""
+        chunks = [self._score(X[start : start + _CHUNK]) for start in range(0, len(X), _CHUNK)]
+        if len(chunks) == 1:
+            return chunks[0]
+        columns = zip(*(vars(chunk).values() for chunk in chunks), strict=True)
+        return Scores(*(np.concatenate(column) for column in columns))
+
+    def _score(self, X: FloatArray) -> Scores:
+        arrays = self.arrays
+        similarity = kernel(standardise(X, arrays), arrays.cases, self._gamma)
+        log_odds = similarity @ arrays.coefficients.T + arrays.intercepts
+        refits = np.sort(log_odds[:, 1:], axis=1)
+        model = log_odds[:, 0]
+        # The point lies within its own interval also where all refits happen to lie to one side.
+        low = np.minimum(_at_rank(refits, self._low_rank), model)
+        high = np.maximum(_at_rank(refits, self._high_rank), model)
+        close = closeness(similarity)
+        ranks = np.searchsorted(arrays.closeness, close, side="right")
+        return Scores(
+            log_odds=model,
+            malignant=expit(model),
+            low=expit(low),
+            high=expit(high),
+            support=100.0 * ranks / len(arrays.closeness),
+            has_basis=close >= self._floor,
+            outside=(arrays.lowest > X) | (arrays.highest < X),
+        )
+
+
+def _at_rank(ascending: FloatArray, rank: float) -> FloatArray:
+    """Return the value (n,) at a fractional rank of ``ascending`` (n, B), interpolated."""
+    below = int(rank)
+    above = min(below + 1, ascending.shape[1] - 1)
+    fraction = rank - below
+    value: FloatArray = (1 - fraction) * ascending[:, below] + fraction * ascending[:, above]
+    return value

@@ -1,0 +1,191 @@
+"""From labelled cases to a published artifact: evaluate, fit, check the floors, write."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import joblib
+import numpy as np
+from msgspec import structs
+
+from bc_model import artifact, card
+from bc_model.artifact import Feature, Manifest, Parameters, Reference, TrainingData
+from bc_model.csv_cases import BENIGN, MALIGNANT
+from bc_model.dataset import BoolArray, Dataset, FloatArray
+from bc_model.drift import bin_counts, bin_edges
+from bc_model.evaluation import (
+    OutOfFold,
+    cross_validate,
+    lowest_closeness,
+    operating_points,
+    summarise,
+    unseen_figures,
+)
+from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS
+from bc_model.floors import check_floors
+from bc_model.predictor import ModelArrays, Predictor
+from bc_model.training import FittedModel, Progress, build_pipeline, fit, unseen_cases
+
+PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+
+_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+
+# The modules whose code decides what an artifact holds.
+_SOURCES = (
+    "artifact", "card", "dataset", "drift", "evaluation", "features", "metrics", "predictor",
+    "publishing", "training",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training did, or would do: ``changed`` is False when the model is in use already."""
+
+    changed: bool
+    model_version: str
+    path: Path
+
+
+def model_version(dataset: Dataset, parameters: Parameters) -> str:
+    """Return the 12 hex digits that name the model: data, parameters, code and libraries."""
+    content = {
+        "data": dataset.sha256,
+        "source": dataset.source,
+        "parameters": structs.asdict(parameters),
+        "code": [
+            hashlib.sha256(Path(__file__).with_name(f"{name}.py").read_bytes()).hexdigest()
+            for name in _SOURCES
+        ],
+        "libraries": _libraries(),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def plan(dataset: Dataset, parameters: Parameters, root: Path) -> Outcome:
+    """Return what ``train`` would do.
+
+    Raises:
+        ArtifactError: the artifact is there but damaged.
+    """
+    name = model_version(dataset, parameters)
+    path = root / name
+    if path.exists():
+        artifact.verify(path)
+        return Outcome(artifact.in_use(root) != name, name, path)
+    return Outcome(True, name, path)
+
+
+def train(
+    dataset: Dataset,
+    parameters: Parameters,
+    root: Path,
+    floors: Mapping[str, float],
+    progress: Callable[[str], Progress],
+) -> Outcome:
+    """Publish the model under ``root`` and put it in use, unless it is already.
+
+    ``progress`` returns a wrapper for an iterable, given the name of the step.
+
+    Raises:
+        ArtifactError: the artifact is there but damaged.
+        FloorError: the model is not good enough; nothing is written.
+    """
+    outcome = plan(dataset, parameters, root)
+    if outcome.path.exists():
+        artifact.use(root, outcome.model_version)
+        return outcome
+    out_of_fold = cross_validate(
+        dataset, lambda: build_pipeline(parameters), progress=progress("cross-validation")
+    )
+    summaries = summarise(dataset.y, out_of_fold, parameters.threshold)
+    check_floors({name: summary.mean for name, summary in summaries.items()}, floors)
+    unseen = unseen_cases(dataset.y)
+    seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
+    fitted = fit(seen, parameters, lowest_closeness(dataset), progress("bootstrap"))
+    malignant = Predictor(fitted.arrays).score(dataset.X).malignant
+    reference = _reference(dataset, unseen, malignant)
+    manifest = Manifest(
+        format=artifact.FORMAT,
+        model_version=outcome.model_version,
+        algorithm="SVC (RBF) on log1p(x / median), sigmoid calibration",
+        threshold=parameters.threshold,
+        features=_features(seen),
+        data=_training_data(dataset, unseen),
+        parameters=parameters,
+        cross_validation={name: summary.figure for name, summary in summaries.items()},
+        unseen=unseen_figures(dataset.y[unseen], malignant[unseen], parameters.threshold),
+        operating_points=operating_points(dataset.y, out_of_fold.malignant),
+        libraries=_libraries(),
+        files={},
+    )
+    artifact.publish(root, manifest, _files(fitted, reference, manifest, dataset, out_of_fold))
+    return outcome
+
+
+def _features(seen: Dataset) -> list[Feature]:
+    columns = dict(zip(FEATURE_NAMES, seen.X.T, strict=True))
+    kinds = [(statistic, measurement) for statistic in STATISTICS for measurement in MEASUREMENTS]
+    return [
+        Feature(
+            name=name,
+            measurement=measurement.name,
+            statistic=statistic,
+            unit=measurement.unit,
+            description=measurement.description,
+            median=float(np.median(column)),
+            minimum=float(column.min()),
+            maximum=float(column.max()),
+            percentiles={str(p): float(np.percentile(column, p)) for p in PERCENTILES},
+        )
+        for (name, column), (statistic, measurement) in zip(columns.items(), kinds, strict=True)
+    ]
+
+
+def _training_data(dataset: Dataset, unseen: BoolArray) -> TrainingData:
+    return TrainingData(
+        source=dataset.source,
+        sha256=dataset.sha256,
+        cases=len(dataset.y),
+        malignant=int((dataset.y == MALIGNANT).sum()),
+        benign=int((dataset.y == BENIGN).sum()),
+        trained_on=int((~unseen).sum()),
+        unseen=int(unseen.sum()),
+    )
+
+
+def _reference(dataset: Dataset, unseen: BoolArray, malignant: FloatArray) -> Reference:
+    edges = bin_edges(dataset.X[~unseen])
+    counts = bin_counts(dataset.X[~unseen], edges)
+    return Reference(edges, counts, dataset.X, dataset.y, unseen, malignant)
+
+
+def _files(
+    fitted: FittedModel,
+    reference: Reference,
+    manifest: Manifest,
+    dataset: Dataset,
+    out_of_fold: OutOfFold,
+) -> dict[str, Callable[[Path], object]]:
+    return {
+        artifact.MODEL: lambda path: _save_arrays(path, fitted.arrays),
+        artifact.REFERENCE: lambda path: np.savez(path, **structs.asdict(reference)),
+        "model.joblib": lambda path: joblib.dump(fitted.classifier, path),
+        "scaler.joblib": lambda path: joblib.dump(fitted.scaler, path),
+        "feature_names.joblib": lambda path: joblib.dump(list(FEATURE_NAMES), path),
+        "MODEL_CARD.md": lambda path: path.write_text(card.text(manifest), encoding="utf-8"),
+        "roc.svg": lambda path: card.plot_roc(path, dataset.y, out_of_fold.malignant),
+        "calibration.svg": lambda path: card.plot_calibration(
+            path, dataset.y, out_of_fold.malignant
+        ),
+    }
+
+
+def _save_arrays(path: Path, arrays: ModelArrays) -> None:
+    np.savez(path, **vars(arrays))
+
+
+def _libraries() -> dict[str, str]:
+    return {name: version(name) for name in _LIBRARIES}
