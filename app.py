@@ -1,0 +1,213 @@
+"""The service. ``python app.py`` starts it; ``python app.py --help`` lists its settings."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+
+from bc_model.artifact import ArtifactError, load_reference
+from bc_model.classifier import Answer, Classifier
+from bc_model.predictor import FloatArray
+from web.logs import log_config
+from web.metrics import Metrics
+from web.middleware import ObserveRequests
+from web.openapi import ExplainedAnswer, Health, Status, openapi_document
+from web.page import empty_form, filled_form
+from web.problems import KINDS, ProblemError, on_http_exception, on_problem
+from web.requests import FeatureDecoder, read_body
+from web.settings import Settings, SettingsError, describe_settings, load_settings
+
+HERE = Path(__file__).parent
+
+html = Jinja2Templates(HERE / "templates")
+
+# Swagger UI and ReDoc set styles and load images of their own making, and ReDoc starts a worker.
+DOCS_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:; "
+    "base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+)
+
+
+def json_response(content: object, status: int = 200) -> Response:
+    """Return ``content`` encoded as JSON."""
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+class Service:
+    """The routes' handlers, and what they share."""
+
+    def __init__(self, settings: Settings, classifier: Classifier, metrics: Metrics) -> None:
+        """Serve ``classifier``."""
+        self.settings = settings
+        self.classifier = classifier
+        self.metrics = metrics
+        self._decoder = FeatureDecoder(classifier.manifest.features)
+        self._openapi = openapi_document()
+
+    def routes(self) -> list[Route | Mount]:
+        """Return everything that is served."""
+        return [
+            Route("/", self.page),
+            Route("/", self.page_result, methods=["POST"]),
+            Route("/predict", self.predict, methods=["POST"]),
+            Route("/explain", self.explain, methods=["POST"]),
+            Route("/model", self.model),
+            Route("/health", self.health),
+            Route("/livez", self.livez),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.exposition),
+            Route("/openapi.json", self.openapi),
+            Route("/docs", self.swagger),
+            Route("/redoc", self.redoc),
+            Route("/problems/{kind}", self.problem),
+            Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
+        ]
+
+    async def predict(self, request: Request) -> Response:
+        """POST /predict."""
+        return json_response(self._answer(await self._case(request)))
+
+    async def explain(self, request: Request) -> Response:
+        """POST /explain."""
+        x = await self._case(request)
+        answer = msgspec.structs.asdict(self._answer(x))
+        return json_response(ExplainedAnswer(**answer, explanation=self.classifier.explain(x)))
+
+    async def model(self, request: Request) -> Response:
+        """GET /model."""
+        return json_response(self.classifier.manifest)
+
+    async def health(self, request: Request) -> Response:
+        """GET /health."""
+        version = self.classifier.manifest.model_version
+        return json_response(Health("healthy", "SVM loaded", self.settings.version, version))
+
+    async def livez(self, request: Request) -> Response:
+        """GET /livez: the process answers."""
+        return json_response(Status("alive"))
+
+    async def readyz(self, request: Request) -> Response:
+        """GET /readyz: the model is loaded before the port is opened, so an answer is a yes."""
+        return json_response(Status("ready"))
+
+    async def exposition(self, request: Request) -> Response:
+        """GET /metrics."""
+        content, content_type = self.metrics.exposition(request.headers.get("accept", ""))
+        return Response(content, headers={"Content-Type": content_type})
+
+    async def openapi(self, request: Request) -> Response:
+        """GET /openapi.json."""
+        return json_response(self._openapi)
+
+    async def swagger(self, request: Request) -> Response:
+        """GET /docs."""
+        headers = {"Content-Security-Policy": DOCS_POLICY}
+        return html.TemplateResponse(request, "swagger.html", headers=headers)
+
+    async def redoc(self, request: Request) -> Response:
+        """GET /redoc."""
+        headers = {"Content-Security-Policy": DOCS_POLICY}
+        return html.TemplateResponse(request, "redoc.html", headers=headers)
+
+    async def problem(self, request: Request) -> Response:
+        """GET /problems/{kind}: what the type of a problem document means."""
+        kind = KINDS.get(request.path_params["kind"])
+        if kind is None:
+            raise HTTPException(404)
+        return Response(f"{kind.status} {kind.title}. {kind.remedy}\n", media_type="text/plain")
+
+    async def page(self, request: Request) -> Response:
+        """GET /: the empty form."""
+        context = {"form": empty_form(self.classifier.manifest.features)}
+        return self._page(request, context)
+
+    async def page_result(self, request: Request) -> Response:
+        """POST /: the form as sent, with its result or its errors."""
+        media_type = "application/x-www-form-urlencoded"
+        body = await read_body(request, media_type, self.settings.max_body_bytes)
+        form = filled_form(self.classifier.manifest.features, body)
+        if form.errors:
+            request.state.problem = "invalid-values"
+            return self._page(request, {"form": form}, status=422)
+        explanation = self.classifier.explain(form.values)
+        context = {"form": form, "answer": self._answer(form.values), "explanation": explanation}
+        return self._page(request, context)
+
+    def _page(self, request: Request, context: dict[str, Any], status: int = 200) -> Response:
+        context |= {"manifest": self.classifier.manifest, "threshold": self.classifier.threshold}
+        return html.TemplateResponse(request, "index.html", context, status_code=status)
+
+    async def _case(self, request: Request) -> FloatArray:
+        body = await read_body(request, "application/json", self.settings.max_body_bytes)
+        return self._decoder.decode(body)
+
+    def _answer(self, x: FloatArray) -> Answer:
+        X = x[np.newaxis]
+        started = time.perf_counter()
+        answers = self.classifier.answers(X)
+        self.metrics.answered(X, answers, time.perf_counter() - started)
+        return answers[0]
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Return the application for the artifact that ``settings`` name.
+
+    Raises:
+        ArtifactError: a file of the artifact is missing or altered.
+    """
+    classifier = Classifier.load(settings.model_dir, settings.threshold)
+    manifest = classifier.manifest
+    edges = load_reference(settings.model_dir, manifest).edges
+    metrics = Metrics(classifier.names, edges, manifest.model_version, settings.version)
+    routes = Service(settings, classifier, metrics).routes()
+    pages = [route for route in routes if isinstance(route, Route)]
+    metrics.expect((route.path, method) for route in pages for method in route.methods or ())
+    templates = {route.endpoint: route.path for route in pages}
+    templates |= {route.app: route.path for route in routes if isinstance(route, Mount)}
+    observe = Middleware(ObserveRequests, metrics=metrics, templates=templates)
+    return Starlette(
+        routes=routes,
+        middleware=[observe],
+        exception_handlers={ProblemError: on_problem, HTTPException: on_http_exception},
+    )
+
+
+def main() -> None:
+    """Serve until SIGTERM; a wrong setting or a broken artifact stops the start."""
+    argparse.ArgumentParser(
+        description="Serve the tumour classifier. Settings come from the environment:",
+        epilog=describe_settings(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    try:
+        settings = load_settings(os.environ)
+        app = create_app(settings)
+    except (SettingsError, ArtifactError) as error:
+        sys.exit(f"app.py: {error}")
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=log_config(settings.log_level),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What app.py is made of: settings, requests, errors, metrics, logs, the page and its document."""

@@ -1,0 +1,95 @@
+"""What every request gets: an id, a log line, its share in the metrics, and security headers."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.metrics import Metrics
+from web.problems import REJECTIONS, problem_response
+
+UNMATCHED = "unmatched"
+"""The endpoint label of a request that no route took."""
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status, by nginx's convention, of a request whose client went away before the answer."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LONGEST_PATH_LOGGED = 200
+
+logger = logging.getLogger("app.request")
+
+
+class ObserveRequests:
+    """ASGI middleware; ``templates`` maps the routes' endpoints to their paths."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, templates: Mapping[Any, str]) -> None:
+        """Wrap ``app``."""
+        self._app = app
+        self._metrics = metrics
+        self._templates = templates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        sent = Headers(scope=scope).get("x-request-id", "")
+        request_id = sent if _SANE_ID.fullmatch(sent) else secrets.token_hex(16)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        with self._metrics.in_progress.track_inprogress():
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except ClientDisconnect:
+                status = CLIENT_CLOSED_REQUEST
+            except Exception:
+                logger.exception("failed", extra={"fields": {"request_id": request_id}})
+                if not status:
+                    detail = "The cause is in the service's log, under this request id."
+                    response = problem_response("internal-error", detail, request_id)
+                    await response(scope, receive, send_with_headers)
+        self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        endpoint = self._templates.get(scope.get("endpoint"), UNMATCHED)
+        self._metrics.requested(endpoint, scope["method"], status, seconds)
+        problem = scope["state"].get("problem")
+        if problem in REJECTIONS:
+            self._metrics.rejected(problem)
+        fields = {
+            "request_id": scope["state"]["request_id"],
+            "method": scope["method"],
+            "path": scope["path"][:_LONGEST_PATH_LOGGED],
+            "status": status,
+            "seconds": round(seconds, 6),
+        }
+        logger.info("request", extra={"fields": fields})
