@@ -17,10 +17,10 @@ class Measurement(NamedTuple):
 
 
 MEASUREMENTS = (
-    Measurement("radius", "length", "mean distance from the centre to the perimeter"),
+    Measurement("radius", "image units", "mean distance from the centre to the perimeter"),
     Measurement("texture", "grey levels", "standard deviation of the grey values"),
-    Measurement("perimeter", "length", "length of the outline"),
-    Measurement("area", "length²", "area inside the outline"),
+    Measurement("perimeter", "image units", "length of the outline"),
+    Measurement("area", "image units²", "area inside the outline"),
     Measurement("smoothness", "1", "local variation of the radius"),
     Measurement("compactness", "1", "perimeter² / area − 1"),
     Measurement("concavity", "1", "severity of concave portions of the outline"),

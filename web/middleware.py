@@ -49,14 +49,19 @@ class ObserveRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
         sent = Headers(scope=scope).get("x-request-id", "")
         request_id = sent if _SANE_ID.fullmatch(sent) else secrets.token_hex(16)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
-        status = 0
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status, recorded = 0, False
 
-        async def send_with_headers(message: Message) -> None:
+        def record() -> None:
+            nonlocal recorded
+            if not recorded:
+                recorded = True
+                self._record(scope, status, time.perf_counter() - started)
+
+        async def send_observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -64,11 +69,13 @@ class ObserveRequests:
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+            elif not message.get("more_body"):
+                record()  # before the end is sent: who has the answer finds it counted
             await send(message)
 
         with self._metrics.in_progress.track_inprogress():
             try:
-                await self._app(scope, receive, send_with_headers)
+                await self._app(scope, receive, send_observed)
             except ClientDisconnect:
                 status = CLIENT_CLOSED_REQUEST
             except Exception:
@@ -76,8 +83,8 @@ class ObserveRequests:
                 if not status:
                     detail = "The cause is in the service's log, under this request id."
                     response = problem_response("internal-error", detail, request_id)
-                    await response(scope, receive, send_with_headers)
-        self._record(scope, status, time.perf_counter() - started)
+                    await response(scope, receive, send_observed)
+            record()
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         endpoint = self._templates.get(scope.get("endpoint"), UNMATCHED)

@@ -24,6 +24,11 @@ class Field(NamedTuple):
         """The field's id in the document."""
         return self.feature.name.replace(" ", "-")
 
+    @property
+    def label(self) -> str:
+        """What the field is called on the page."""
+        return _label(self.feature)
+
 
 class Form(NamedTuple):
     """The form as a table: a row a measurement, a column a statistic."""
@@ -75,18 +80,24 @@ def _form(features: Sequence[Feature], sent: dict[str, list[str]], *, check: boo
     ])  # fmt: skip
 
 
+def _label(feature: Feature) -> str:
+    if feature.statistic == "error":
+        return f"{feature.measurement} standard error"
+    return feature.name
+
+
 def _error(feature: Feature, texts: list[str]) -> str:
     text = texts[0]
     example = f"like {feature.median:.4g}"
     if len(texts) > 1:
-        return f"{feature.name} was sent {len(texts)} times"
+        return f"{_label(feature)} was sent {len(texts)} times"
     if not text:
-        return f"Enter the {feature.name}, {example}"
+        return f"Enter the {_label(feature)}, {example}"
     value = _number(text)
     if value is None or not math.isfinite(value):
-        return f"{feature.name} must be a number, {example}"
+        return f"{_label(feature)} must be a number, {example}"
     if value < 0:
-        return f"{feature.name} must be 0 or more, {example}"
+        return f"{_label(feature)} must be 0 or more, {example}"
     return ""
 
 

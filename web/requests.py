@@ -142,14 +142,18 @@ class FeatureDecoder:
             if name in self._medians:
                 self._check("/features" + _pointer(name), name, value, errors)
             else:
-                detail = "is not a feature"
-                for meant in difflib.get_close_matches(name[:100], self._names, 1):
-                    detail += f"; is {meant!r} meant?"
+                detail = "is not a feature" + self._suggestion(name, len(errors))
                 errors.append(FieldError("/features" + _pointer(name), None, detail))
         for name in self._names:
             if name not in by_name:
                 errors.append(FieldError("/features" + _pointer(name), name, "is missing"))
         return [by_name.get(name) for name in self._names]
+
+    def _suggestion(self, name: str, errors_before: int) -> str:
+        if errors_before < LISTED_ERRORS:  # it is slow, and not shown any more after these
+            for meant in difflib.get_close_matches(name[:100], self._names, 1):
+                return f"; is {meant!r} meant?"
+        return ""
 
     def _check(self, pointer: str, name: str, value: Any, errors: list[FieldError]) -> None:
         is_number = isinstance(value, float)  # whole numbers are parsed as float too

@@ -1,0 +1,115 @@
+"""Fixtures that talk to the real thing: a trained artifact, the service on a socket."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bc_model.artifact import Parameters
+from bc_model.classifier import Classifier
+from bc_model.dataset import Dataset, load_dataset
+from bc_model.floors import DEFAULT_FLOORS
+from bc_model.publishing import train
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 30
+
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI everything must have run."""
+    if _skipped and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
+        print(f"\nskipped, which CI does not allow: {', '.join(_skipped)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Dataset:
+    """The bundled cases."""
+    return load_dataset(None)
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
+    """A directory of artifacts with the default model in use."""
+    root = tmp_path_factory.mktemp("artifacts")
+    train(dataset, Parameters(), root, DEFAULT_FLOORS, lambda step: iter)
+    return root
+
+
+@pytest.fixture(scope="session")
+def model_dir(artifacts: Path) -> Path:
+    """The default model; not to be altered."""
+    return artifacts / "current"
+
+
+@pytest.fixture(scope="session")
+def classifier(model_dir: Path) -> Classifier:
+    return Classifier.load(model_dir)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_service(environment: Mapping[str, str], log: Path) -> Iterator[httpx2.Client]:
+    """Run ``python app.py`` on a free port and yield a client of it."""
+    port = free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env={**os.environ, "PORT": str(port), **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+                _wait_until_ready(client, process, log)
+                yield client
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=START_SECONDS)
+
+
+def _wait_until_ready(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            client.get("/readyz").raise_for_status()
+        except httpx2.ConnectError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"the service did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def service_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the session's service writes its standard output."""
+    return tmp_path_factory.mktemp("service") / "app.log"
+
+
+@pytest.fixture(scope="session")
+def client(model_dir: Path, service_log: Path) -> Iterator[httpx2.Client]:
+    """A client of a service that runs for the whole session."""
+    with running_service({"MODEL_DIR": str(model_dir)}, service_log) as client:
+        yield client

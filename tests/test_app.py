@@ -1,0 +1,294 @@
+"""The service as its clients see it: the real process, over a socket."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+
+from bc_model.classifier import Classifier
+from bc_model.dataset import Dataset
+from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
+from tests.conftest import ROOT, free_port, running_service
+from web.problems import KINDS
+from web.requests import DRAINED_BYTES
+
+POSTS = ["/predict", "/explain"]
+
+
+def test_the_originals_request_gets_the_originals_fields(client: httpx2.Client) -> None:
+    answer = client.post("/predict", json={"features": MALIGNANT}).raise_for_status().json()
+    assert answer["prediction"] == 0
+    assert answer["diagnosis"] == "malignant"
+    assert answer["probability_benign"] == pytest.approx(1 - answer["probability_malignant"])
+    assert answer["probability_benign"] < 0.05
+
+
+def test_values_by_name_get_the_same_answer(client: httpx2.Client) -> None:
+    by_name = dict(reversed(MALIGNANT_BY_NAME.items()))
+    in_order = client.post("/predict", json={"features": MALIGNANT})
+    assert client.post("/predict", json={"features": by_name}).json() == in_order.json()
+
+
+def test_every_case_of_the_data_set_is_answered_as_the_model_does(
+    client: httpx2.Client, classifier: Classifier, dataset: Dataset
+) -> None:
+    scores = classifier.score(dataset.X)
+    for row in range(0, len(dataset.y), 10):
+        answer = client.post("/predict", json={"features": dataset.X[row].tolist()}).json()
+        low, high = answer["interval_malignant"]
+        assert answer["probability_malignant"] == pytest.approx(scores.malignant[row], abs=1e-12)
+        assert low <= answer["probability_malignant"] <= high
+        assert answer["model_version"] == classifier.manifest.model_version
+        assert answer["threshold"] == 0.5
+        assert answer["prediction"] == (answer["probability_malignant"] < answer["threshold"])
+
+
+def test_a_case_like_no_other_is_answered_with_warnings(client: httpx2.Client) -> None:
+    answer = client.post("/predict", json={"features": [1e9, *MALIGNANT[1:]]}).json()
+    outside, basis = answer["warnings"]
+    assert outside["code"] == "out_of_range"
+    assert outside["feature"] == "mean radius"
+    assert outside["detail"].startswith("1e+09 is outside the training range, 6.981 to ")
+    assert (basis["code"], basis["feature"]) == ("no_basis", None)
+    assert answer["support"] == 0
+
+
+def test_explain_adds_up_to_the_answer(client: httpx2.Client) -> None:
+    answer = client.post("/explain", json={"features": MALIGNANT}).raise_for_status().json()
+    prediction = client.post("/predict", json={"features": MALIGNANT}).json()
+    explanation = answer.pop("explanation")
+    assert answer == prediction
+    odds = answer["probability_malignant"] / answer["probability_benign"]
+    assert explanation["log_odds"] == pytest.approx(np.log(odds))
+    by_feature = [feature["contribution"] for feature in explanation["features"]]
+    assert explanation["baseline"] + sum(by_feature) == pytest.approx(explanation["log_odds"])
+    assert sum(explanation["measurements"].values()) == pytest.approx(explanation["sum"])
+    assert len(by_feature) == 30
+    assert len(explanation["measurements"]) == 10
+
+
+def test_health_and_probes(client: httpx2.Client, classifier: Classifier) -> None:
+    assert client.get("/health").json() == {
+        "status": "healthy",
+        "model": "SVM loaded",
+        "version": "stable",
+        "model_version": classifier.manifest.model_version,
+    }
+    assert client.get("/livez").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_model_is_the_manifest(client: httpx2.Client, model_dir: Path) -> None:
+    assert client.get("/model").json() == json.loads((model_dir / "manifest.json").read_bytes())
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize(
+    ("body", "content_type", "kind", "detail"),
+    [
+        (b'{"features": [1', "application/json", "malformed-json", "line 1, column 16"),
+        (b"\xff", "application/json", "malformed-json", "not UTF-8"),
+        (b"{}", "text/plain", "unsupported-media-type", "application/json, not text/plain"),
+        (b"{}", None, "unsupported-media-type", "application/json, not missing"),
+        (b"{}", "application/json; charset=latin-1", "unsupported-media-type", "utf-8"),
+        (b" " * (2**20 + 1), "application/json", "body-too-large", "1048576 bytes"),
+        (b" " * 20_000_000, "application/json", "body-too-large", "1048576 bytes"),
+        (b"[]", "application/json", "invalid-values", "1 field is wrong"),
+        (b'{"features": [NaN]}', "application/json", "invalid-values", "2 fields are wrong"),
+        (b'{"features": "x"}', "application/json", "invalid-values", "1 field is wrong"),
+        (b'{"features": null}', "application/json", "invalid-values", "1 field is wrong"),
+        (b'{"features": {}}', "application/json", "invalid-values", "30 fields are wrong"),
+    ],
+)
+def test_what_is_refused_and_how(
+    client: httpx2.Client, path: str, body: bytes, content_type: str | None, kind: str, detail: str
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    response = client.post(path, content=body, headers=headers)
+    problem = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.status_code == problem["status"] == KINDS[kind].status
+    assert problem["type"] == f"/problems/{kind}"
+    assert problem["title"] == KINDS[kind].title
+    assert detail in problem["detail"]
+    assert problem["instance"] == f"urn:request:{response.headers['x-request-id']}"
+    assert bool(problem["errors"]) == (kind == "invalid-values")
+
+
+def test_the_charset_may_be_named(client: httpx2.Client) -> None:
+    headers = {"Content-Type": 'Application/JSON; charset="UTF-8"'}
+    content = json.dumps({"features": MALIGNANT})
+    assert client.post("/predict", content=content, headers=headers).status_code == 200
+
+
+def test_an_endless_body_is_cut_off(client: httpx2.Client) -> None:
+    chunk = b" " * 2**20
+    chunks = iter([chunk] * (2 + DRAINED_BYTES // len(chunk)))
+    # The connection may end before all was sent, and the answer be lost with it.
+    with suppress(httpx2.TransportError):
+        headers = {"Content-Type": "application/json"}
+        assert client.post("/predict", content=chunks, headers=headers).status_code == 413
+    assert client.get("/livez").status_code == 200
+
+
+def test_unknown_routes_and_methods_are_problems_too(client: httpx2.Client) -> None:
+    missing = client.get("/nothing")
+    assert (missing.status_code, missing.json()["type"]) == (404, "/problems/not-found")
+    wrong = client.get("/predict")
+    assert (wrong.status_code, wrong.json()["type"]) == (405, "/problems/method-not-allowed")
+    assert wrong.headers["allow"] == "POST"
+    assert client.get("/static/nothing.css").json()["status"] == 404
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_problem_type_can_be_looked_up(client: httpx2.Client, kind: str) -> None:
+    page = client.get(f"/problems/{kind}")
+    assert page.status_code == 200
+    assert KINDS[kind].remedy in page.text
+
+
+def test_an_unknown_problem_type_is_not_found(client: httpx2.Client) -> None:
+    assert client.get("/problems/nonsense").status_code == 404
+
+
+def test_sigterm_ends_the_service_and_says_so_nowhere_else(model_dir: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running_service({"MODEL_DIR": str(model_dir), "VERSION": "canary"}, log) as client:
+        assert client.get("/health").json()["version"] == "canary"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines[-1]["message"].startswith("Finished server process")
+
+
+def test_another_threshold_changes_the_decision_alone(model_dir: Path, tmp_path: Path) -> None:
+    environment = {"MODEL_DIR": str(model_dir), "THRESHOLD": "0.99"}
+    with running_service(environment, tmp_path / "log") as client:
+        answer = client.post("/predict", json={"features": MALIGNANT}).json()
+    assert answer["threshold"] == 0.99
+    assert answer["diagnosis"] == "benign"
+    assert answer["prediction"] == 1
+    assert answer["probability_malignant"] > 0.95
+
+
+def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_wrong_setting_stops_the_start(model_dir: Path) -> None:
+    ended = start({"MODEL_DIR": str(model_dir), "PORT": "http"})
+    assert ended.returncode == 1
+    assert ended.stderr == "app.py: PORT='http' must be a whole number from 1 to 65535\n"
+
+
+def test_a_missing_model_stops_the_start(tmp_path: Path) -> None:
+    ended = start({"MODEL_DIR": str(tmp_path)})
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert f"{tmp_path}/manifest.json: No such file or directory" in ended.stderr
+    assert "python -m bc_model train" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["model.npz", "reference.npz", "manifest.json"])
+def test_a_flipped_byte_stops_the_start(model_dir: Path, tmp_path: Path, name: str) -> None:
+    for file in ("model.npz", "reference.npz", "manifest.json"):
+        (tmp_path / file).write_bytes((model_dir / file).read_bytes())
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / name).write_bytes(content)
+    ended = start({"MODEL_DIR": str(tmp_path)})
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert f"{tmp_path}/{name} " in ended.stderr
+
+
+def test_a_port_in_use_stops_the_start(model_dir: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        ended = start({"MODEL_DIR": str(model_dir), "PORT": str(port)})
+    assert ended.returncode != 0
+    assert "address already in use" in ended.stdout
+
+
+def test_help_lists_the_settings() -> None:
+    ended = subprocess.run(
+        [sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "MAX_BODY_BYTES" in ended.stdout
+    assert "(default: artifacts/current)" in ended.stdout
+
+
+SERVE_WITHOUT = """
+import pickle, runpy, sys, threading, time, urllib.request, os, signal, json
+
+class Forbidden(pickle.Unpickler):
+    def __init__(self, *arguments, **keywords):
+        raise AssertionError("something was unpickled")
+
+def forbidden(*arguments, **keywords):
+    raise AssertionError("something was unpickled")
+
+pickle.Unpickler, pickle.load, pickle.loads = Forbidden, forbidden, forbidden
+
+def ask():
+    base = f"http://127.0.0.1:{os.environ['PORT']}"
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(base + "/readyz")
+            break
+        except OSError:
+            time.sleep(0.05)
+    body = os.environ["BODY"].encode()
+    headers = {"Content-Type": "application/json"}
+    for path in ("/predict", "/explain"):
+        request = urllib.request.Request(base + path, body, headers)
+        print(path, json.load(urllib.request.urlopen(request))["diagnosis"])
+    for path in ("/", "/metrics", "/model", "/openapi.json"):
+        urllib.request.urlopen(base + path).read()
+    heavy = {"sklearn", "scipy", "joblib", "matplotlib"} & set(sys.modules)
+    print("imported:", sorted(heavy))
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=ask).start()
+sys.argv = ["app.py"]
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def test_serving_imports_no_training_library_and_unpickles_nothing(model_dir: Path) -> None:
+    environment = {
+        **os.environ,
+        "MODEL_DIR": str(model_dir),
+        "PORT": str(free_port()),
+        "BODY": json.dumps({"features": MALIGNANT}),
+        "LOG_LEVEL": "error",
+        "no_proxy": "*",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SERVE_WITHOUT],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "/predict malignant\n/explain malignant\nimported: []\n", ended.stderr
+    assert ended.returncode in (0, -signal.SIGTERM)

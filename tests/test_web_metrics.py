@@ -1,0 +1,153 @@
+"""/metrics of the real service: the names, the zeros at the start, and counts that add up."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families
+
+from bc_model.artifact import load_reference, read_manifest
+from bc_model.classifier import Classifier
+from bc_model.dataset import Dataset
+from bc_model.features import FEATURE_NAMES
+from tests.cases import MALIGNANT
+from tests.conftest import running_service
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples(client: httpx2.Client) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found[name, frozenset(labels.items())]
+
+
+@pytest.fixture(scope="module")
+def fresh(
+    model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[httpx2.Client, Samples]]:
+    """A service that was asked nothing but whether it is ready, and its first metrics."""
+    log = tmp_path_factory.mktemp("fresh") / "log"
+    with running_service({"MODEL_DIR": str(model_dir), "VERSION": "canary"}, log) as client:
+        yield client, samples(client)
+
+
+def test_known_labels_are_there_at_zero(fresh: tuple[httpx2.Client, Samples]) -> None:
+    _, found = fresh
+    for status in ("200", "400", "413", "415", "422"):
+        labels = {"endpoint": "/predict", "method": "POST", "status": status}
+        assert value(found, "app_requests_total", **labels) == 0
+    for diagnosis in ("malignant", "benign"):
+        assert value(found, "app_predictions_total", prediction=diagnosis) == 0
+    for reason in ("malformed-json", "body-too-large", "unsupported-media-type", "invalid-values"):
+        assert value(found, "app_invalid_requests_total", reason=reason) == 0
+    for feature in FEATURE_NAMES:
+        assert value(found, "app_feature_out_of_range_total", feature=feature) == 0
+        for number in range(10):
+            assert value(found, "app_feature_values_total", feature=feature, bin=str(number)) == 0
+    assert value(found, "app_prediction_uncertain_total") == 0
+    assert value(found, "app_prediction_unsupported_total") == 0
+    assert value(found, "app_prediction_latency_seconds_count") == 0
+    assert value(found, "app_probability_malignant_count") == 0
+    assert value(found, "app_requests_in_progress") == 1  # the one that asks
+
+
+def test_the_model_and_its_track_are_named(
+    fresh: tuple[httpx2.Client, Samples], classifier: Classifier
+) -> None:
+    version = classifier.manifest.model_version
+    assert value(fresh[1], "app_model_info", model_version=version, version="canary") == 1
+
+
+def test_counts_agree_with_what_was_sent(
+    fresh: tuple[httpx2.Client, Samples], classifier: Classifier, dataset: Dataset
+) -> None:
+    client, before = fresh
+    X = np.vstack([dataset.X[::40], dataset.X[:1] * 1000])
+    answers = [client.post("/predict", json={"features": row}).json() for row in X.tolist()]
+    for row in X[:2].tolist():
+        client.post("/explain", json={"features": row}).raise_for_status()
+    client.post("/predict", json={"features": MALIGNANT[1:]})
+    client.post("/predict", content=b"{", headers={"Content-Type": "application/json"})
+    after = samples(client)
+
+    def added(name: str, **labels: str) -> float:
+        return value(after, name, **labels) - value(before, name, **labels)
+
+    for status, count in {"200": len(X), "422": 1, "400": 1, "415": 0}.items():
+        labels = {"endpoint": "/predict", "method": "POST", "status": status}
+        assert added("app_requests_total", **labels) == count
+    assert added("app_request_duration_seconds_count", endpoint="/predict") == len(X) + 2
+    answers += answers[:2]  # those of /explain
+    X = np.vstack([X, X[:2]])
+    for diagnosis in ("malignant", "benign"):
+        expected = sum(answer["diagnosis"] == diagnosis for answer in answers)
+        assert added("app_predictions_total", prediction=diagnosis) == expected > 0
+    assert added("app_prediction_latency_seconds_count") == len(X)
+    assert added("app_probability_malignant_count") == len(X)
+    total = sum(answer["probability_malignant"] for answer in answers)
+    assert added("app_probability_malignant_sum") == pytest.approx(total)
+    assert added("app_invalid_requests_total", reason="invalid-values") == 1
+    assert added("app_invalid_requests_total", reason="malformed-json") == 1
+    scores = classifier.score(X)
+    uncertain = (scores.low < 0.5) & (scores.high >= 0.5)
+    assert added("app_prediction_uncertain_total") == uncertain.sum() > 0
+    assert added("app_prediction_unsupported_total") == (~scores.has_basis).sum() > 0
+    outside = scores.outside.sum(axis=0)
+    for column, feature in enumerate(FEATURE_NAMES):
+        assert added("app_feature_out_of_range_total", feature=feature) == outside[column]
+
+
+def test_feature_bins_hold_each_value_once(
+    fresh: tuple[httpx2.Client, Samples], model_dir: Path, dataset: Dataset
+) -> None:
+    client, _ = fresh
+    before = samples(client)
+    X = dataset.X[100:120]
+    for row in X.tolist():
+        client.post("/predict", json={"features": row}).raise_for_status()
+    after = samples(client)
+    edges = load_reference(model_dir, read_manifest(model_dir)).edges
+    for column, feature in enumerate(FEATURE_NAMES):
+        expected = np.bincount(np.searchsorted(edges[column], X[:, column]), minlength=10)
+        for number in range(10):
+            labels = {"feature": feature, "bin": str(number)}
+            added = value(after, "app_feature_values_total", **labels) - value(
+                before, "app_feature_values_total", **labels
+            )
+            assert added == expected[number]
+
+
+def test_endpoints_are_templates_never_paths(client: httpx2.Client) -> None:
+    for path in ("/nothing", "/secret/123", "/problems/not-found", "/static/style.css"):
+        client.get(path)
+    text = client.get("/metrics").text
+    endpoints = set(re.findall(r'endpoint="([^"]*)"', text))
+    routes = {"/", "/predict", "/explain", "/model", "/health", "/livez", "/readyz", "/metrics"}
+    documents = {"/openapi.json", "/docs", "/redoc", "/problems/{kind}", "/static", "unmatched"}
+    assert endpoints == routes | documents
+
+
+def test_openmetrics_when_asked_for(client: httpx2.Client) -> None:
+    accept = "application/openmetrics-text; version=1.0.0"
+    response = client.get("/metrics", headers={"Accept": accept})
+    assert response.headers["content-type"].startswith("application/openmetrics-text")
+    names = {family.name for family in parse_openmetrics(response.text)}
+    assert {"app_requests", "app_feature_values", "process_cpu_seconds"} <= names
+
+
+def test_prometheus_text_otherwise(client: httpx2.Client) -> None:
+    response = client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
