@@ -50,6 +50,9 @@ lock: .venv/installed-dev ## pin what requirements.in and requirements-dev.in na
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
+vendor: .venv/installed ## fetch the page's libraries that static/vendor/packages.json pins
+	.venv/bin/python scripts/vendor.py
+
 # These files are written when a step has succeeded, so whatever was interrupted is done again.
 .venv/installed: .venv/home requirements.txt
 	$(PIP) -r requirements.txt
@@ -74,4 +77,4 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit lock
+.PHONY: help up down status logs test lint types unit lock vendor

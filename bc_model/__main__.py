@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except (DataError, FloorError, ArtifactError) as error:
+    except (DataError, FloorError, ArtifactError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--seed",
-        type=int,
+        type=_seed,
         default=Parameters().seed,
         help="of calibration folds and bootstrap (default: %(default)s)",
     )
@@ -206,6 +206,13 @@ def _positive(text: str) -> float:
     return value
 
 
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
+    return value
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 2:
@@ -217,7 +224,10 @@ def _floor(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     if name not in METRICS:
         raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(METRICS)}")
-    return name, float(value)
+    floor = float(value)
+    if math.isnan(floor):
+        raise argparse.ArgumentTypeError(f"{value} is not a number")
+    return name, floor
 
 
 if __name__ == "__main__":

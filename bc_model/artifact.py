@@ -9,8 +9,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -77,6 +79,10 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 42
     threshold: float = 0.5
     refits: int = 50
+
+    def __post_init__(self) -> None:
+        """Make ``C`` a float: 1 and 1.0 are the same penalty, but not the same text to hash."""
+        msgspec.structs.force_setattr(self, "C", float(self.C))
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,18 +203,24 @@ _REMEDY = "delete that directory and train again: python -m bc_model train"
 def _load(
     directory: Path, name: str, manifest: Manifest, expected: tuple[str, ...]
 ) -> dict[str, Any]:
-    _check(directory, name, manifest)
-    with np.load(directory / name, allow_pickle=False) as archive:
-        return {key: archive[key] for key in expected}
+    content = BytesIO(_check(directory, name, manifest))
+    try:
+        with np.load(content, allow_pickle=False) as archive:
+            return {key: archive[key] for key in expected}
+    except (ValueError, KeyError, BadZipFile) as error:
+        raise ArtifactError(f"{directory / name} is unusable ({error}); {_REMEDY}") from error
 
 
-def _check(directory: Path, name: str, manifest: Manifest) -> None:
+def _check(directory: Path, name: str, manifest: Manifest) -> bytes:
+    """Return the file's content, which has the hash that the manifest records."""
     path = directory / name
     recorded = manifest.files.get(name)
     if recorded is None:
         raise ArtifactError(f"{directory / MANIFEST} does not name {name}; {_REMEDY}")
-    if hashlib.sha256(_read(path)).hexdigest() != recorded:
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != recorded:
         raise ArtifactError(f"{path} was altered: its SHA-256 is not the manifest's; {_REMEDY}")
+    return content
 
 
 def _read(path: Path) -> bytes:

@@ -32,10 +32,7 @@ def predict_file(source: Path, output: Path | None, classifier: Classifier) -> N
     Raises:
         DataError: the file has problems; all are listed, and nothing is written.
     """
-    directory = None if output is None else output.resolve().parent
-    with tempfile.NamedTemporaryFile(
-        "w+", newline="", encoding="utf-8", dir=directory, prefix=".predicting-", suffix=".csv"
-    ) as answers:
+    with tempfile.NamedTemporaryFile("w+", newline="", encoding="utf-8") as answers:
         _write(source, answers, classifier)
         answers.flush()
         if output is None:

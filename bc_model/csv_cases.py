@@ -79,12 +79,14 @@ _VALUES_ALONE = _Layout(
 def open_cases(path: Path) -> Iterator[TextIO]:
     """Open a CSV file for reading; a file that is missing or not text is a ``DataError``."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
+        file = path.open(encoding="utf-8-sig", newline="")
     except OSError as error:
         raise DataError(str(path), [Problem(0, "", str(error.strerror))]) from error
-    except UnicodeDecodeError as error:
-        raise DataError(str(path), [Problem(0, "", "is not a UTF-8 text file")]) from error
+    with file:
+        try:
+            yield file
+        except UnicodeDecodeError as error:
+            raise DataError(str(path), [Problem(0, "", "is not a UTF-8 text file")]) from error
 
 
 class CaseReader:
@@ -121,7 +123,7 @@ class CaseReader:
                 return
             yield from self._case(layout, first)
         else:
-            layout = self._header_layout([cell.strip() for cell in first])
+            layout = self._header_layout(_without_blank_end([cell.strip() for cell in first], 0))
             if not layout.features:
                 return
         for row in rows:
@@ -166,6 +168,7 @@ class CaseReader:
 
     def _case(self, layout: _Layout, row: list[str]) -> Iterator[Case]:
         line, known_problems = self._rows.line_num, len(self.problems)
+        row = _without_blank_end(row, layout.width)
         if len(row) != layout.width:
             self._note(line, "", f"has {len(row)} cells, should have {layout.width}")
             return
@@ -209,6 +212,16 @@ class CaseReader:
 
     def _note(self, line: int, column: str, detail: str) -> None:
         self.problems.append(Problem(line, column, detail))
+
+
+def _without_blank_end(row: list[str], width: int) -> list[str]:
+    """Take the blank cells at the end off ``row``, as far as they lie beyond ``width``.
+
+    The widespread ``data.csv`` has a comma at the end of its header, and of no other row.
+    """
+    while len(row) > width and not row[-1].strip():
+        row.pop()
+    return row
 
 
 def _number(cell: str) -> float | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import joblib
 import numpy as np
+from msgspec import structs
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -16,6 +17,7 @@ from bc_model.dataset import Dataset, FloatArray, IntArray
 from bc_model.metrics import METRICS, Z_95, bootstrap_weights, measure, wilson
 from bc_model.predictor import Predictor, closeness, kernel
 from bc_model.training import (
+    GAMMA,
     Progress,
     build_classifier,
     build_pipeline,
@@ -32,7 +34,7 @@ THRESHOLDS = (0.01, 0.02, *(round(0.05 * step, 2) for step in range(1, 20)), 0.9
 PIPELINES: dict[str, Callable[[Parameters], Pipeline]] = {
     "this pipeline": build_pipeline,
     "StandardScaler + SVC": lambda parameters: make_pipeline(
-        StandardScaler(), build_classifier(parameters)
+        StandardScaler(), build_classifier(parameters, gamma="scale")
     ),
     "logistic regression": lambda _: make_pipeline(
         StandardScaler(), LogisticRegression(max_iter=1000)
@@ -144,8 +146,7 @@ def lowest_closeness(dataset: Dataset, repeats: int = REPEATS) -> float:
     for _, _, train, held_out in splits(dataset.y, repeats):
         scaler = build_scaler().fit(dataset.X[train])
         Z = scaler.transform(dataset.X[train])
-        gamma = 1 / (Z.shape[1] * Z.var())
-        similarity = kernel(scaler.transform(dataset.X[held_out]), Z, gamma)
+        similarity = kernel(scaler.transform(dataset.X[held_out]), Z, GAMMA)
         lowest = min(lowest, float(closeness(similarity).min()))
     return lowest
 
@@ -162,7 +163,8 @@ def interval_coverage(
     """
     unseen = unseen_cases(dataset.y)
     seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
-    truth = Predictor(fit(seen, parameters, closeness_floor=0.0).arrays)
+    without_interval = structs.replace(parameters, refits=1)
+    truth = Predictor(fit(seen, without_interval, closeness_floor=0.0).arrays)
     by_seen, by_unseen = (truth.score(dataset.X[cases]).malignant for cases in (~unseen, unseen))
 
     def covered(simulation: int) -> float:

@@ -107,7 +107,8 @@ class Predictor:
 
     def score(self, X: FloatArray) -> Scores:
         """Return the answers for ``X`` (n, 30), finite and not negative."""
-        chunks = [self._score(X[start : start + _CHUNK]) for start in range(0, len(X), _CHUNK)]
+        starts = range(0, max(len(X), 1), _CHUNK)
+        chunks = [self._score(X[start : start + _CHUNK]) for start in starts]
         if len(chunks) == 1:
             return chunks[0]
         columns = zip(*(vars(chunk).values() for chunk in chunks), strict=True)

@@ -95,7 +95,8 @@ def train(
     """
     outcome = plan(dataset, parameters, root)
     if outcome.path.exists():
-        artifact.use(root, outcome.model_version)
+        if outcome.changed:
+            artifact.use(root, outcome.model_version)
         return outcome
     out_of_fold = cross_validate(
         dataset, lambda: build_pipeline(parameters), progress=progress("cross-validation")

@@ -20,9 +20,13 @@ from sklearn.svm import SVC
 from bc_model.artifact import Parameters
 from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.dataset import BoolArray, Dataset, FloatArray, IntArray
+from bc_model.features import FEATURE_COUNT
 from bc_model.predictor import ModelArrays, closeness, kernel
 
 CALIBRATION_FOLDS = 5
+
+GAMMA = 1 / FEATURE_COUNT
+"""Width of the kernel: SVC's "scale" for standardised features, the same in every fold."""
 
 UNSEEN_SHARE = 0.2
 SPLIT_SEED = 42
@@ -58,9 +62,7 @@ def build_scaler() -> Pipeline:
     return make_pipeline(MedianLog(), StandardScaler())
 
 
-def build_classifier(
-    parameters: Parameters, gamma: float | str = "scale"
-) -> CalibratedClassifierCV:
+def build_classifier(parameters: Parameters, gamma: float | str = GAMMA) -> CalibratedClassifierCV:
     """Return the unfitted classifier with its calibration, for scaled cases."""
     folds = StratifiedKFold(CALIBRATION_FOLDS, shuffle=True, random_state=parameters.seed)
     classifier = SVC(C=parameters.C, gamma=gamma)
@@ -99,25 +101,24 @@ def fit(
     X, y = dataset.X, dataset.y
     scaler = build_scaler().fit(X)
     Z = scaler.transform(X)
-    gamma = 1 / (Z.shape[1] * Z.var())  # what SVC calls "scale"
-    classifier = build_classifier(parameters, gamma).fit(Z, y)
+    classifier = build_classifier(parameters).fit(Z, y)
     rows = [_linear_in_kernel(classifier, np.arange(len(y)), len(y))]
     generator = np.random.default_rng(parameters.seed)
     for _ in progress(range(parameters.refits)):
         weights = _bootstrap_weights(y, generator)
         drawn = np.flatnonzero(weights)
-        refit = build_classifier(parameters, gamma)
+        refit = build_classifier(parameters)
         refit.fit(Z[drawn], y[drawn], sample_weight=weights[drawn])
         rows.append(_linear_in_kernel(refit, drawn, len(y)))
     arrays = ModelArrays(
         median=scaler.named_steps["medianlog"].median_,
         mean=scaler.named_steps["standardscaler"].mean_,
         scale=scaler.named_steps["standardscaler"].scale_,
-        gamma=np.asarray(gamma),
+        gamma=np.asarray(GAMMA),
         cases=Z,
         coefficients=np.array([coefficients for coefficients, _ in rows]),
         intercepts=np.array([intercept for _, intercept in rows]),
-        closeness=np.sort(closeness(_kernel_without_self(Z, gamma))),
+        closeness=np.sort(closeness(_kernel_without_self(Z))),
         closeness_floor=np.asarray(closeness_floor),
         lowest=X.min(axis=0),
         highest=X.max(axis=0),
@@ -154,7 +155,7 @@ def _linear_in_kernel(
     return coefficients, float(sigmoid.a_ * svc.intercept_[0] + sigmoid.b_)
 
 
-def _kernel_without_self(Z: FloatArray, gamma: float) -> FloatArray:
-    similarity = kernel(Z, Z, gamma)
+def _kernel_without_self(Z: FloatArray) -> FloatArray:
+    similarity = kernel(Z, Z, GAMMA)
     np.fill_diagonal(similarity, -np.inf)
     return similarity

@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import numpy as np
 import pytest
 
-from bc_model.artifact import Parameters
+from bc_model import artifact
+from bc_model.artifact import Parameters, Reference
 from bc_model.classifier import Classifier
-from bc_model.dataset import Dataset, load_dataset
+from bc_model.dataset import MINIMUM_PER_CLASS, Dataset, load_dataset
+from bc_model.evaluation import PIPELINES, Summary, cross_validate, summarise
 from bc_model.floors import DEFAULT_FLOORS
+from bc_model.predictor import ModelArrays
 from bc_model.publishing import train
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +48,22 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def small(dataset: Dataset) -> Dataset:
+    """As few cases as training takes: quick to train on."""
+    first = np.concatenate([np.flatnonzero(dataset.y == c)[:MINIMUM_PER_CLASS] for c in (0, 1)])
+    return Dataset(dataset.X[first], dataset.y[first], "small.csv")
+
+
+@pytest.fixture(scope="session")
+def original(dataset: Dataset) -> dict[str, Summary]:
+    """The original's pipeline on the folds that the default model is evaluated on."""
+    parameters = Parameters()
+    build = PIPELINES["StandardScaler + SVC"]
+    out_of_fold = cross_validate(dataset, lambda: build(parameters))
+    return summarise(dataset.y, out_of_fold, parameters.threshold)
+
+
+@pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
     """A directory of artifacts with the default model in use."""
     root = tmp_path_factory.mktemp("artifacts")
@@ -60,6 +80,16 @@ def model_dir(artifacts: Path) -> Path:
 @pytest.fixture(scope="session")
 def classifier(model_dir: Path) -> Classifier:
     return Classifier.load(model_dir)
+
+
+@pytest.fixture(scope="session")
+def arrays(model_dir: Path) -> ModelArrays:
+    return artifact.load_model(model_dir, artifact.read_manifest(model_dir))
+
+
+@pytest.fixture(scope="session")
+def reference(model_dir: Path) -> Reference:
+    return artifact.load_reference(model_dir, artifact.read_manifest(model_dir))
 
 
 def free_port() -> int:

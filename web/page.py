@@ -90,14 +90,14 @@ def _error(feature: Feature, texts: list[str]) -> str:
     text = texts[0]
     example = f"like {feature.median:.4g}"
     if len(texts) > 1:
-        return f"{_label(feature)} was sent {len(texts)} times"
+        return f"{_label(feature).capitalize()} was sent {len(texts)} times"
     if not text:
         return f"Enter the {_label(feature)}, {example}"
     value = _number(text)
     if value is None or not math.isfinite(value):
-        return f"{_label(feature)} must be a number, {example}"
+        return f"{_label(feature).capitalize()} must be a number, {example}"
     if value < 0:
-        return f"{_label(feature)} must be 0 or more, {example}"
+        return f"{_label(feature).capitalize()} must be 0 or more, {example}"
     return ""
 
 

@@ -31,7 +31,7 @@ def test_an_error_leads_to_its_field_without_javascript(page_without_javascript:
     page.get_by_role("alert").get_by_role("link").click()
     field = page.get_by_label("Worst area")
     expect(field).to_have_value("large")
-    expect(field).to_have_accessible_description(re.compile("worst area must be a number"))
+    expect(field).to_have_accessible_description(re.compile("Worst area must be a number"))
     assert page.url.endswith("#worst-area")
 
 

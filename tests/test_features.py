@@ -1,0 +1,78 @@
+"""The features and their names, against scikit-learn's and UCI's."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from bc_model.dataset import Dataset
+from bc_model.features import (
+    FEATURE_COUNT,
+    FEATURE_NAMES,
+    MEASUREMENTS,
+    STATISTICS,
+    canonical_name,
+    feature_name,
+)
+
+UCI = (
+    "radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity",
+    "concave_points", "symmetry", "fractal_dimension",
+)  # fmt: skip
+
+
+def test_names_and_order_are_those_of_scikit_learn() -> None:
+    assert list(FEATURE_NAMES) == load_breast_cancer().feature_names.tolist()
+    assert FEATURE_COUNT == 30
+
+
+def test_names_go_through_the_statistics_one_after_the_other() -> None:
+    assert [
+        feature_name(measurement.name, statistic)
+        for statistic in STATISTICS
+        for measurement in MEASUREMENTS
+    ] == list(FEATURE_NAMES)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(FEATURE_NAMES, id="scikit-learn"),
+        pytest.param([f"{name}{n}" for n in (1, 2, 3) for name in UCI], id="UCI"),
+        pytest.param(
+            [f"{name}_{s}" for s in ("mean", "se", "worst") for name in UCI], id="underscores"
+        ),
+        pytest.param(
+            [f"{name.replace('_', ' ')}_{s}" for s in ("mean", "se", "worst") for name in UCI],
+            id="blanks and underscores",
+        ),
+    ],
+)
+@pytest.mark.parametrize("spelling", [str, str.upper, str.title, "  {}\t".format])
+def test_every_common_header_means_its_feature(headers: list[str], spelling: type[str]) -> None:
+    assert [canonical_name(spelling(header)) for header in headers] == list(FEATURE_NAMES)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "id", "diagnosis", "radius", "mean", "radius0", "radius4", "radius_median", "meanradius"],
+)
+def test_other_headers_mean_no_feature(header: str) -> None:
+    assert canonical_name(header) is None
+
+
+def test_lengths_share_a_unit_and_areas_are_its_square(dataset: Dataset) -> None:
+    unit = {measurement.name: measurement.unit for measurement in MEASUREMENTS}
+    assert unit["perimeter"] == unit["radius"]
+    assert unit["area"] == unit["radius"] + "²"
+    radius, perimeter, area = (
+        dataset.X[:, FEATURE_NAMES.index(f"mean {name}")]
+        for name in ("radius", "perimeter", "area")
+    )
+    assert np.median(area / radius**2) == pytest.approx(math.pi, rel=0.03)
+    assert np.median(perimeter / radius) == pytest.approx(2 * math.pi, rel=0.06)
+
+
+def test_every_measurement_is_described() -> None:
+    assert all(measurement.unit and measurement.description for measurement in MEASUREMENTS)
