@@ -95,6 +95,8 @@ def train(
     """
     outcome = plan(dataset, parameters, root)
     if outcome.path.exists():
+        figures = artifact.read_manifest(outcome.path).cross_validation
+        check_floors({name: figure.value for name, figure in figures.items()}, floors)
         if outcome.changed:
             artifact.use(root, outcome.model_version)
         return outcome

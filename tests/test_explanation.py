@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from bc_model.dataset import Dataset, FloatArray
-from bc_model.explanation import Explainer, _quadrature, shapley_values
+from bc_model.explanation import (
+    Explainer,
+    _products_of_the_others,
+    _quadrature,
+    shapley_values,
+)
 from bc_model.predictor import ModelArrays, Predictor
 
 Game = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
@@ -115,6 +120,16 @@ def test_far_away_where_the_kernel_vanishes_contributions_are_finite(
     contributions = contributions_of(z, baseline, *function)
     assert np.isfinite(contributions).all()
     assert contributions.sum() == pytest.approx(-value(baseline, *function), abs=1e-13)
+
+
+def test_where_a_factor_is_0_the_products_of_the_others_are_still_right() -> None:
+    z, baseline, *function = game(5)
+    baseline[2], z[2] = -1e3, 1e3
+    np.testing.assert_array_equal(contributions_of(z, baseline, *function), np.zeros(5))
+    np.testing.assert_array_equal(
+        _products_of_the_others(np.array([[2.0, 3.0, 5.0], [2.0, 0.0, 5.0], [0.0, 0.0, 7.0]])),
+        [[15, 10, 6], [0, 10, 0], [0, 0, 0]],
+    )
 
 
 def test_the_explainer_explains_the_log_odds_of_every_case(

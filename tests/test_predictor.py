@@ -171,6 +171,13 @@ def test_support_is_the_share_of_training_cases_that_are_no_closer(
         assert scores.support[row] == pytest.approx(100 * np.mean(arrays.closeness <= close))
 
 
+def test_cases_that_are_just_as_close_count_for_the_support(arrays: ModelArrays) -> None:
+    case = arrays.median[None]
+    close = closeness(kernel(standardise(case, arrays), arrays.cases, float(arrays.gamma)))[0]
+    others = np.array([close / 2, close, close, np.nextafter(close, 2)])
+    assert Predictor(dataclasses.replace(arrays, closeness=others)).score(case).support == 75
+
+
 def test_support_falls_on_the_way_out_and_ends_without_a_basis(
     predictor: Predictor, arrays: ModelArrays
 ) -> None:

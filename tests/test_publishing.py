@@ -143,6 +143,14 @@ def test_a_model_of_shuffled_labels_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_floors_hold_for_a_model_that_is_there_already(copy: Published, small: Dataset) -> None:
+    artifact.publish(copy.root, msgspec.structs.replace(copy.manifest, model_version="other"), {})
+    before = snapshot(copy.root)
+    with pytest.raises(FloorError, match=r"accuracy is 0\.\d+, below its floor of 1"):
+        train(small, FEW_REFITS, copy.root, {"accuracy": 1}, copy.steps)
+    assert snapshot(copy.root) == before
+
+
 def test_the_version_depends_on_what_determines_the_model(dataset: Dataset) -> None:
     X, y = dataset.X.copy(), dataset.y.copy()
     X[0, 0] += 1

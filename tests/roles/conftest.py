@@ -13,7 +13,7 @@ import supervised_processes
 from tests.conftest import ROOT, free_port
 
 BIN = Path(sys.executable).parent
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
 
 
 def run(
