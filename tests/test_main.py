@@ -115,6 +115,18 @@ def test_train_says_whether_it_has_changed_something(
         assert capsys.readouterr() == (f"{trained.outcome['path']}: {outcome}\n", "")
 
 
+def test_floors_that_are_not_given_keep_their_defaults(
+    trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(argument) for argument in trained.arguments if argument not in FLOORS]
+    assert main([*arguments, "--floor", "specificity=0.5"]) == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith("nothing was published: in cross-validation ")
+    assert "log_loss is 0." in errors
+    assert "specificity" not in errors
+
+
 def test_bad_data_are_refused_with_every_reason(
     tmp_path: Path, small: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
