@@ -61,8 +61,7 @@ class Service:
     def routes(self) -> list[Route | Mount]:
         """Return everything that is served."""
         return [
-            Route("/", self.page),
-            Route("/", self.page_result, methods=["POST"]),
+            Route("/", self.page, methods=["GET", "POST"]),
             Route("/predict", self.predict, methods=["POST"]),
             Route("/explain", self.explain, methods=["POST"]),
             Route("/model", self.model),
@@ -93,8 +92,14 @@ class Service:
 
     async def health(self, request: Request) -> Response:
         """GET /health."""
-        version = self.classifier.manifest.model_version
-        return json_response(Health("healthy", "SVM loaded", self.settings.version, version))
+        health = Health(
+            status="healthy",
+            model="SVM loaded",
+            version=self.settings.version,
+            model_version=self.classifier.manifest.model_version,
+            threshold=self.classifier.threshold,
+        )
+        return json_response(health)
 
     async def livez(self, request: Request) -> Response:
         """GET /livez: the process answers."""
@@ -131,12 +136,9 @@ class Service:
         return Response(f"{kind.status} {kind.title}. {kind.remedy}\n", media_type="text/plain")
 
     async def page(self, request: Request) -> Response:
-        """GET /: the empty form."""
-        context = {"form": empty_form(self.classifier.manifest.features)}
-        return self._page(request, context)
-
-    async def page_result(self, request: Request) -> Response:
-        """POST /: the form as sent, with its result or its errors."""
+        """GET /: the empty form; POST /: the form as sent, with its result or its errors."""
+        if request.method != "POST":
+            return self._page(request, {"form": empty_form(self.classifier.manifest.features)})
         media_type = "application/x-www-form-urlencoded"
         body = await read_body(request, media_type, self.settings.max_body_bytes)
         form = filled_form(self.classifier.manifest.features, body)
@@ -179,11 +181,13 @@ def create_app(settings: Settings) -> Starlette:
     templates = {route.endpoint: route.path for route in pages}
     templates |= {route.app: route.path for route in routes if isinstance(route, Mount)}
     observe = Middleware(ObserveRequests, metrics=metrics, templates=templates)
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[observe],
         exception_handlers={ProblemError: on_problem, HTTPException: on_http_exception},
     )
+    app.router.redirect_slashes = False  # it would redirect to whatever Host says
+    return app
 
 
 def main() -> None:

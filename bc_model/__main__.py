@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -111,25 +112,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--threshold",
-        type=_share,
+        type=probability,
         default=Parameters().threshold,
         help="malignant from this probability on (default: %(default)s)",
     )
     train.add_argument(
         "--C",
-        type=_positive,
+        type=positive_number,
         default=Parameters().C,
         help="penalty of the classifier (default: %(default)s)",
     )
     train.add_argument(
         "--seed",
-        type=_seed,
+        type=seed,
         default=Parameters().seed,
         help="of calibration folds and bootstrap (default: %(default)s)",
     )
     train.add_argument(
         "--floor",
-        type=_floor,
+        type=floor,
         action="append",
         default=[],
         metavar="METRIC=VALUE",
@@ -153,11 +154,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a CSV of labelled cases instead of the bundled ones",
     )
     evaluate.add_argument(
-        "--repeats", type=_count, default=10, help="of the cross-validation (default: %(default)s)"
+        "--repeats",
+        type=whole_number,
+        default=10,
+        help="of the cross-validation (default: %(default)s)",
     )
     evaluate.add_argument(
         "--simulations",
-        type=_count,
+        type=whole_number,
         default=40,
         help="of the interval's coverage (default: %(default)s)",
     )
@@ -177,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--threshold",
-        type=_share,
+        type=probability,
         help="malignant from this probability on (default: the artifact's)",
     )
     predict.set_defaults(run=_predict)
@@ -192,43 +196,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _share(text: str) -> float:
+def probability(text: str) -> float:
+    """Parse a number between 0 and 1."""
     value = float(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
-def _positive(text: str) -> float:
+def positive_number(text: str) -> float:
+    """Parse a finite number above 0."""
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
 
 
-def _seed(text: str) -> int:
+def seed(text: str) -> int:
+    """Parse what NumPy and scikit-learn take for a seed."""
     value = int(text)
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
     return value
 
 
-def _count(text: str) -> int:
+def whole_number(text: str) -> int:
+    """Parse a number of 2 or more: one alone has no spread."""
     value = int(text)
     if value < 2:
         raise argparse.ArgumentTypeError(f"{text} is less than 2")
     return value
 
 
-def _floor(text: str) -> tuple[str, float]:
+def floor(text: str) -> tuple[str, float]:
+    """Parse ``METRIC=VALUE``."""
     name, _, value = text.partition("=")
     if name not in METRICS:
         raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(METRICS)}")
-    floor = float(value)
-    if math.isnan(floor):
+    least = float(value)
+    if math.isnan(least):
         raise argparse.ArgumentTypeError(f"{value} is not a number")
-    return name, floor
+    return name, least
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it, as it ends other filters
     sys.exit(main())

@@ -56,9 +56,10 @@ def _write(source: Path, answers: IO[str], classifier: Classifier) -> None:
             for case, answer in zip(chunk, classifier.answers(X), strict=True):
                 number += 1
                 writer.writerow(_row(case.identifier or str(number), answer))
-            bar.update(file.buffer.tell() - bar.n)
+            if file.seekable():
+                bar.update(file.buffer.tell() - bar.n)
     if reader.problems:
-        raise DataError(str(source), sorted(reader.problems))
+        raise DataError(str(source), reader.problems)
 
 
 def _chunks(cases: Iterable[Case]) -> Iterator[list[Case]]:

@@ -59,7 +59,7 @@ def _read_csv(path: Path) -> Dataset:
         cases = list(reader)
     X = np.array([case.values for case in cases], dtype=np.float64).reshape(-1, FEATURE_COUNT)
     y = np.array([case.target for case in cases], dtype=np.int64)
-    problems = sorted(reader.problems)
+    problems = reader.problems
     if reader.targets or not problems:  # a file without any diagnosis has been told so
         problems += _too_few(reader.targets)
     problems += _uninformative(X)

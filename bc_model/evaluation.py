@@ -17,7 +17,9 @@ from bc_model.dataset import Dataset, FloatArray, IntArray
 from bc_model.metrics import METRICS, Z_95, bootstrap_weights, measure, wilson
 from bc_model.predictor import Predictor, closeness, kernel
 from bc_model.training import (
+    CALIBRATION_FOLDS,
     GAMMA,
+    MOST_DRAWS,
     Progress,
     build_classifier,
     build_pipeline,
@@ -168,8 +170,7 @@ def interval_coverage(
     by_seen, by_unseen = (truth.score(dataset.X[cases]).malignant for cases in (~unseen, unseen))
 
     def covered(simulation: int) -> float:
-        benign = np.random.default_rng(simulation).random(len(by_seen)) >= by_seen
-        drawn = Dataset(seen.X, benign.astype(np.int64), "simulated")
+        drawn = Dataset(seen.X, _drawn_labels(by_seen, simulation), "simulated")
         scores = Predictor(fit(drawn, parameters, closeness_floor=0.0).arrays).score(
             dataset.X[unseen]
         )
@@ -182,3 +183,14 @@ def interval_coverage(
     mean = float(np.mean(coverage))
     error = float(Z_95 * np.std(coverage, ddof=1) / np.sqrt(simulations))
     return Figure(mean, mean - error, min(mean + error, 1.0))
+
+
+def _drawn_labels(malignant: FloatArray, seed: int) -> IntArray:
+    """Return labels (n,) drawn from probabilities, with enough of each class for a fit."""
+    generator = np.random.default_rng(seed)
+    draws = (generator.random(len(malignant)) >= malignant for _ in range(MOST_DRAWS))
+    return next(
+        benign.astype(np.int64)
+        for benign in draws
+        if min(benign.sum(), (~benign).sum()) >= 2 * CALIBRATION_FOLDS
+    )

@@ -53,7 +53,6 @@ def model_version(dataset: Dataset, parameters: Parameters) -> str:
     """Return the 12 hex digits that name the model: data, parameters, code and libraries."""
     content = {
         "data": dataset.sha256,
-        "source": dataset.source,
         "parameters": structs.asdict(parameters),
         "code": [
             hashlib.sha256(Path(__file__).with_name(f"{name}.py").read_bytes()).hexdigest()
@@ -107,7 +106,7 @@ def train(
     check_floors({name: summary.mean for name, summary in summaries.items()}, floors)
     unseen = unseen_cases(dataset.y)
     seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
-    fitted = fit(seen, parameters, lowest_closeness(dataset), progress("bootstrap"))
+    fitted = fit(seen, parameters, lowest_closeness(seen), progress("bootstrap"))
     malignant = Predictor(fitted.arrays).score(dataset.X).malignant
     reference = _reference(dataset, unseen, malignant)
     manifest = Manifest(

@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx2
@@ -17,8 +18,8 @@ from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from tests.conftest import ROOT, free_port, running_service
+from web.middleware import LINGER_BYTES
 from web.problems import KINDS
-from web.requests import DRAINED_BYTES
 
 POSTS = ["/predict", "/explain"]
 
@@ -81,6 +82,7 @@ def test_health_and_probes(client: httpx2.Client, classifier: Classifier) -> Non
         "model": "SVM loaded",
         "version": "stable",
         "model_version": classifier.manifest.model_version,
+        "threshold": 0.5,
     }
     assert client.get("/livez").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
@@ -98,7 +100,10 @@ def test_model_is_the_manifest(client: httpx2.Client, model_dir: Path) -> None:
         (b"\xff", "application/json", "malformed-json", "not UTF-8"),
         (b"{}", "text/plain", "unsupported-media-type", "application/json, not text/plain"),
         (b"{}", None, "unsupported-media-type", "application/json, not missing"),
-        (b"{}", "application/json; charset=latin-1", "unsupported-media-type", "utf-8"),
+        (b"{}", "application/json; Charset=latin-1", "unsupported-media-type", "utf-8"),
+        (b" " * 20_000_000, "text/plain", "unsupported-media-type", "not text/plain"),
+        (b'{"\\ud800": 1}', "application/json", "invalid-values", "2 fields are wrong"),
+        (b'{"features": {"\\udfff": 1}}', "application/json", "invalid-values", "31 fields"),
         (b" " * (2**20 + 1), "application/json", "body-too-large", "1048576 bytes"),
         (b" " * 20_000_000, "application/json", "body-too-large", "1048576 bytes"),
         (b"[]", "application/json", "invalid-values", "1 field is wrong"),
@@ -124,19 +129,47 @@ def test_what_is_refused_and_how(
 
 
 def test_the_charset_may_be_named(client: httpx2.Client) -> None:
-    headers = {"Content-Type": 'Application/JSON; charset="UTF-8"'}
+    headers = {"Content-Type": 'Application/JSON; charset="UTF-8"; profile=x'}
     content = json.dumps({"features": MALIGNANT})
     assert client.post("/predict", content=content, headers=headers).status_code == 200
 
 
 def test_an_endless_body_is_cut_off(client: httpx2.Client) -> None:
     chunk = b" " * 2**20
-    chunks = iter([chunk] * (2 + DRAINED_BYTES // len(chunk)))
+    chunks = iter([chunk] * (2 + LINGER_BYTES // len(chunk)))
     # The connection may end before all was sent, and the answer be lost with it.
     with suppress(httpx2.TransportError):
         headers = {"Content-Type": "application/json"}
         assert client.post("/predict", content=chunks, headers=headers).status_code == 413
     assert client.get("/livez").status_code == 200
+
+
+def test_a_client_that_sends_before_it_listens_sees_the_refusal(client: httpx2.Client) -> None:
+    for path, status in (("/predict", 415), ("/livez", 405), ("/nothing", 404)):
+        connection = HTTPConnection(client.base_url.host, client.base_url.port)
+        with closing(connection):
+            connection.request("POST", path, b" " * 20_000_000, {"Content-Type": "text/plain"})
+            answer = connection.getresponse()
+            assert answer.status == status
+            assert json.load(answer)["status"] == status
+
+
+def test_a_compressed_body_is_refused(client: httpx2.Client) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = client.post("/predict", content=b"{}", headers=headers)
+    assert response.status_code == 415
+    assert "gzip" in response.json()["detail"]
+
+
+def test_a_very_long_name_is_not_repeated_whole(client: httpx2.Client) -> None:
+    response = client.post("/predict", json={"x" * 1_000_000: 1})
+    assert response.status_code == 422
+    assert len(response.content) < 1000
+
+
+def test_no_redirect_follows_what_host_says(client: httpx2.Client) -> None:
+    response = client.get("/predict/", headers={"Host": "evil.example"})
+    assert response.status_code == 404
 
 
 def test_unknown_routes_and_methods_are_problems_too(client: httpx2.Client) -> None:
@@ -145,6 +178,7 @@ def test_unknown_routes_and_methods_are_problems_too(client: httpx2.Client) -> N
     wrong = client.get("/predict")
     assert (wrong.status_code, wrong.json()["type"]) == (405, "/problems/method-not-allowed")
     assert wrong.headers["allow"] == "POST"
+    assert set(client.put("/").headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
     assert client.get("/static/nothing.css").json()["status"] == 404
 
 
@@ -171,6 +205,7 @@ def test_another_threshold_changes_the_decision_alone(model_dir: Path, tmp_path:
     environment = {"MODEL_DIR": str(model_dir), "THRESHOLD": "0.99"}
     with running_service(environment, tmp_path / "log") as client:
         answer = client.post("/predict", json={"features": MALIGNANT}).json()
+        assert client.get("/health").json()["threshold"] == 0.99
     assert answer["threshold"] == 0.99
     assert answer["diagnosis"] == "benign"
     assert answer["prediction"] == 1

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from bc_model.artifact import Parameters, Reference
 from bc_model.classifier import Classifier
 from bc_model.csv_cases import BENIGN, MALIGNANT
-from bc_model.dataset import Dataset
+from bc_model.dataset import MINIMUM_PER_CLASS, Dataset
 from bc_model.evaluation import (
     FOLDS,
     PIPELINES,
@@ -21,6 +21,7 @@ from bc_model.evaluation import (
     THRESHOLDS,
     OutOfFold,
     Summary,
+    _drawn_labels,
     cross_validate,
     interval_coverage,
     lowest_closeness,
@@ -31,7 +32,7 @@ from bc_model.evaluation import (
 )
 from bc_model.metrics import LOWER_IS_BETTER, METRICS, wilson
 from bc_model.predictor import ModelArrays
-from bc_model.training import T, build_pipeline, build_scaler
+from bc_model.training import CALIBRATION_FOLDS, T, build_pipeline, build_scaler, unseen_cases
 
 
 @pytest.fixture(scope="module")
@@ -226,10 +227,12 @@ def test_the_closeness_floor_is_the_most_isolated_held_out_case(small: Dataset) 
     assert lowest_closeness(small, repeats=2) == pytest.approx(min(lowest), rel=1e-9)
 
 
-def test_the_artifact_has_the_floor_of_the_whole_cross_validation(
+def test_the_artifacts_floor_comes_from_the_cases_it_was_fitted_on(
     dataset: Dataset, arrays: ModelArrays
 ) -> None:
-    assert lowest_closeness(dataset) == arrays.closeness_floor
+    seen = ~unseen_cases(dataset.y)
+    floor = lowest_closeness(Dataset(dataset.X[seen], dataset.y[seen], "seen"))
+    assert floor == arrays.closeness_floor
     assert lowest_closeness(dataset, repeats=1) >= arrays.closeness_floor
 
 
@@ -239,3 +242,19 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(dataset: Dataset
         coverage = interval_coverage(dataset, Parameters(refits=10), simulations=3)
     assert 0.7 < coverage.value <= 1
     assert coverage.low < coverage.value <= coverage.high <= 1
+
+
+def test_simulated_labels_have_enough_of_each_class_to_fit_a_model() -> None:
+    malignant = np.full(56, 0.1)
+    for seed in range(20):
+        y = _drawn_labels(malignant, seed)
+        assert np.bincount(y).min() >= 2 * CALIBRATION_FOLDS
+
+
+def test_the_smallest_data_that_is_taken_can_be_evaluated(dataset: Dataset) -> None:
+    cases = np.concatenate(
+        [np.flatnonzero(dataset.y == target)[:MINIMUM_PER_CLASS] for target in (MALIGNANT, BENIGN)]
+    )
+    smallest = Dataset(dataset.X[cases], dataset.y[cases], "smallest")
+    coverage = interval_coverage(smallest, Parameters(refits=40), simulations=4)
+    assert 0 < coverage.value <= 1

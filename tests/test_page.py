@@ -88,7 +88,8 @@ def test_a_doubled_field_is_an_error(client: httpx2.Client) -> None:
 
 def test_warnings_and_uncertainty_are_shown(client: httpx2.Client) -> None:
     response = submit(client, {**TYPED, "mean radius": "1e9"})
-    assert "but uncertain" in response.text
+    assert title(response).startswith("Uncertain: ")
+    assert "Result: uncertain; the model leans to " in response.text
     assert '<a href="#mean-radius">mean radius</a>: 1e+09 is outside' in response.text
     assert "the model has no basis for this case" in response.text
 

@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -159,6 +160,12 @@ def test_numbers_too_large_for_a_float_are_named(decoder: FeatureDecoder) -> Non
 def test_what_is_not_json(decoder: FeatureDecoder, body: bytes, detail: str) -> None:
     problem = refusal(decoder, body)
     assert (problem.kind, problem.detail) == ("malformed-json", detail)
+
+
+def test_a_lone_surrogate_can_be_answered(decoder: FeatureDecoder) -> None:
+    problem = refusal(decoder, rb'{"features": {"\ud800": 1}}')
+    assert problem.errors[0] == FieldError("/features/?", None, "is not a feature")
+    assert msgspec.json.encode(problem.errors)
 
 
 def test_the_list_of_errors_is_bounded(decoder: FeatureDecoder) -> None:

@@ -16,8 +16,10 @@ from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.dataset import Dataset, FloatArray
 from bc_model.predictor import ModelArrays, Predictor
 from bc_model.training import (
+    CALIBRATION_FOLDS,
     MedianLog,
     T,
+    _bootstrap_weights,
     build_classifier,
     build_pipeline,
     build_scaler,
@@ -218,3 +220,12 @@ def test_a_larger_penalty_fits_the_training_cases_closer(small: Dataset) -> None
         return float(np.maximum(1 - np.where(small.y == BENIGN, margins, -margins), 0).mean())
 
     assert hinge(0.1) > hinge(1) > hinge(10)
+
+
+def test_each_refit_draws_enough_of_each_class_to_calibrate_with() -> None:
+    y = np.repeat([MALIGNANT, BENIGN], [6, 20])
+    for seed in range(20):
+        weights = _bootstrap_weights(y, np.random.default_rng(seed))
+        assert np.count_nonzero(weights[y == MALIGNANT]) >= CALIBRATION_FOLDS
+        assert weights[y == MALIGNANT].sum() == 6
+        assert weights[y == BENIGN].sum() == 20

@@ -140,14 +140,21 @@ def test_endpoints_are_templates_never_paths(client: httpx2.Client) -> None:
     assert endpoints == routes | documents
 
 
-def test_openmetrics_when_asked_for(client: httpx2.Client) -> None:
-    accept = "application/openmetrics-text; version=1.0.0"
+PROMETHEUS_ACCEPT = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+
+
+@pytest.mark.parametrize("accept", [PROMETHEUS_ACCEPT, "application/openmetrics-text; version=abc"])
+def test_openmetrics_when_asked_for(client: httpx2.Client, accept: str) -> None:
     response = client.get("/metrics", headers={"Accept": accept})
     assert response.headers["content-type"].startswith("application/openmetrics-text")
     names = {family.name for family in parse_openmetrics(response.text)}
     assert {"app_requests", "app_feature_values", "process_cpu_seconds"} <= names
 
 
-def test_prometheus_text_otherwise(client: httpx2.Client) -> None:
-    response = client.get("/metrics")
+@pytest.mark.parametrize("accept", ["*/*", "", "application/openmetrics-text;q=0.0, text/plain"])
+def test_prometheus_text_otherwise(client: httpx2.Client, accept: str) -> None:
+    response = client.get("/metrics", headers={"Accept": accept})
     assert response.headers["content-type"].startswith("text/plain; version=")

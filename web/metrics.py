@@ -1,5 +1,6 @@
 """The service's Prometheus metrics; labels that are known are there from the start at 0."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,8 +14,9 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client import exposition as prometheus_text
 from prometheus_client.core import CounterMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from bc_model.classifier import Answer
@@ -29,6 +31,8 @@ SCORING_BUCKETS = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1,
 )  # fmt: skip
 PROBABILITY_BUCKETS = (0.01, 0.05, *(round(0.1 * step, 1) for step in range(1, 10)), 0.95, 0.99, 1)
+
+_IS_REFUSED = re.compile(r"q=0(\.0*)?")
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -177,5 +181,13 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics as text and its content type: OpenMetrics where ``accept`` asks."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+        form = openmetrics if _wants_openmetrics(accept) else prometheus_text
+        return form.generate_latest(self._registry), form.CONTENT_TYPE_LATEST
+
+
+def _wants_openmetrics(accept: str) -> bool:
+    for media_range in accept.lower().split(","):
+        media_type, *parameters = (part.strip() for part in media_range.split(";"))
+        if media_type == "application/openmetrics-text":
+            return not any(_IS_REFUSED.fullmatch(parameter) for parameter in parameters)
+    return False

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +29,13 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+LINGER_BYTES = 64 * 2**20
+LINGER_SECONDS = 5
+"""How much of a refused body is still read, and for how long.
+
+A client that is cut off while it sends does not see the answer.
+"""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_PATH_LOGGED = 200
@@ -54,6 +62,7 @@ class ObserveRequests:
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
         status, recorded = 0, False
+        received, received_all = 0, False
 
         def record() -> None:
             nonlocal recorded
@@ -61,10 +70,24 @@ class ObserveRequests:
                 recorded = True
                 self._record(scope, status, time.perf_counter() - started)
 
+        async def receive_observed() -> Message:
+            nonlocal received, received_all
+            message = await receive()
+            received += len(message.get("body", b""))
+            received_all = not message.get("more_body", False)
+            return message
+
+        async def receive_the_rest() -> None:
+            with anyio.move_on_after(LINGER_SECONDS):
+                while not received_all and received < LINGER_BYTES:
+                    await receive_observed()
+
         async def send_observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status >= 400:
+                    await receive_the_rest()
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
@@ -75,7 +98,7 @@ class ObserveRequests:
 
         with self._metrics.in_progress.track_inprogress():
             try:
-                await self._app(scope, receive, send_observed)
+                await self._app(scope, receive_observed, send_observed)
             except ClientDisconnect:
                 status = CLIENT_CLOSED_REQUEST
             except Exception:
@@ -83,7 +106,7 @@ class ObserveRequests:
                 if not status:
                     detail = "The cause is in the service's log, under this request id."
                     response = problem_response("internal-error", detail, request_id)
-                    await response(scope, receive, send_observed)
+                    await response(scope, receive_observed, send_observed)
             record()
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:

@@ -18,12 +18,13 @@ class ExplainedAnswer(Answer, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What runs here; ``version`` is the deployment track."""
+    """What runs here: ``version`` is the deployment track, ``threshold`` the one in force."""
 
     status: str
     model: str
     version: str
     model_version: str
+    threshold: float
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -41,7 +42,10 @@ EXAMPLE = {"features": _MALIGNANT}
 
 _TYPES = (PredictRequest, Answer, ExplainedAnswer, Manifest, Health, Status, ProblemDetails)
 
-_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+_TEXT = {
+    media_type: {"schema": {"type": "string"}}
+    for media_type in ("text/plain", "application/openmetrics-text")
+}
 
 
 def openapi_document() -> dict[str, Any]:

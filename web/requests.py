@@ -4,6 +4,7 @@ import difflib
 import json
 import math
 from collections.abc import Sequence
+from email.message import Message
 from typing import Annotated, Any
 
 import msgspec
@@ -35,13 +36,10 @@ class PredictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 LISTED_ERRORS = 100
-"""How many errors one answer lists at most, so that it stays in proportion to the request."""
+"""How many errors one answer lists at most, so that it stays in proportion."""
 
-DRAINED_BYTES = 64 * 2**20
-"""How much of a body that is too large is still read.
-
-A client that is cut off while sending does not see the answer.
-"""
+LONGEST_NAME = 100
+"""How many characters of an unknown name are repeated."""
 
 
 async def read_body(request: Request, media_type: str, limit: int) -> bytes:
@@ -50,25 +48,31 @@ async def read_body(request: Request, media_type: str, limit: int) -> bytes:
     Raises:
         ProblemError: it has another content type, or is larger.
     """
-    sent, _, parameters = request.headers.get("content-type", "").partition(";")
-    if sent.strip().lower() != media_type:
-        raise ProblemError(
-            "unsupported-media-type",
-            f"Content-Type must be {media_type}, not {sent.strip() or 'missing'}.",
-        )
-    charset = parameters.partition("charset=")[2].strip().strip('"').lower()
-    if charset not in ("", "utf-8"):
-        raise ProblemError("unsupported-media-type", f"The charset must be utf-8, not {charset}.")
+    _check_media_type(request, media_type)
     chunks, size = [], 0
     async for chunk in request.stream():
+        chunks.append(chunk)
         size += len(chunk)
-        if size <= limit:
-            chunks.append(chunk)
-        elif size > limit + DRAINED_BYTES:
-            break
-    if size > limit:
-        raise ProblemError("body-too-large", f"The body has more than {limit} bytes.")
+        if size > limit:
+            raise ProblemError("body-too-large", f"The body has more than {limit} bytes.")
     return b"".join(chunks)
+
+
+def _check_media_type(request: Request, media_type: str) -> None:
+    header = Message()
+    header["Content-Type"] = sent = request.headers.get("content-type", "missing")
+    if header.get_content_type() != media_type:
+        raise ProblemError(
+            "unsupported-media-type", f"Content-Type must be {media_type}, not {sent}."
+        )
+    charset = header.get_content_charset("utf-8")
+    if charset != "utf-8":
+        raise ProblemError("unsupported-media-type", f"The charset must be utf-8, not {charset}.")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise ProblemError(
+            "unsupported-media-type", f"Content-Encoding {encoding} is not taken; send it plain."
+        )
 
 
 class FeatureDecoder:
@@ -152,7 +156,7 @@ class FeatureDecoder:
 
     def _suggestion(self, name: str, errors_before: int) -> str:
         if errors_before < LISTED_ERRORS:  # it is slow, and not shown any more after these
-            for meant in difflib.get_close_matches(name[:100], self._names, 1):
+            for meant in difflib.get_close_matches(name[:LONGEST_NAME], self._names, 1):
                 return f"; is {meant!r} meant?"
         return ""
 
@@ -192,5 +196,7 @@ def _without_doubles(pairs: _Pairs, parent: str, errors: list[FieldError]) -> di
 
 
 def _pointer(name: str) -> str:
-    """Return ``name`` as a step of a JSON Pointer (RFC 6901)."""
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+    """Return ``name`` as a step of a JSON Pointer (RFC 6901); a very long one is cut short."""
+    # JSON can name a lone surrogate, which no answer can hold.
+    shown = name[:LONGEST_NAME].encode(errors="replace").decode()
+    return "/" + shown.replace("~", "~0").replace("/", "~1")

@@ -218,6 +218,8 @@ def directory_problems(directories: list[str]) -> Iterator[str]:
 
 
 def socket_problems(path: str) -> Iterator[str]:
+    if "%" in path:
+        yield f"supervisord cannot work where there is a % in the path: {path}; move the project"
     most = SOCKET_PATH_BYTES - len(SUPERVISOR_SUFFIX)
     size = len(os.fsencode(path))
     if size > most:
