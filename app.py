@@ -29,6 +29,7 @@ from web.openapi import ExplainedAnswer, Health, Status, openapi_document
 from web.page import empty_form, filled_form
 from web.problems import KINDS, ProblemError, on_http_exception, on_problem
 from web.requests import FeatureDecoder, read_body
+from web.server import DrainingServer
 from web.settings import Settings, SettingsError, describe_settings, load_settings
 
 HERE = Path(__file__).parent
@@ -106,7 +107,9 @@ class Service:
         return json_response(Status("alive"))
 
     async def readyz(self, request: Request) -> Response:
-        """GET /readyz: the model is loaded before the port is opened, so an answer is a yes."""
+        """GET /readyz: the model is loaded before the port is opened; no more once draining."""
+        if request.app.state.draining:
+            return json_response(Status("draining"), status=503)
         return json_response(Status("ready"))
 
     async def exposition(self, request: Request) -> Response:
@@ -187,6 +190,7 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers={ProblemError: on_problem, HTTPException: on_http_exception},
     )
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
+    app.state.draining = False
     return app
 
 
@@ -202,7 +206,7 @@ def main() -> None:
         app = create_app(settings)
     except (SettingsError, ArtifactError) as error:
         sys.exit(f"app.py: {error}")
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -211,6 +215,10 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+    server = DrainingServer(config, app, settings.drain_seconds)
+    server.run()
+    if not server.started:
+        sys.exit(1)  # the log says why
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ def failing() -> Iterator[httpx2.Client]:
             Middleware(ObserveRequests, metrics=metrics, templates={fail_before: "/before"})
         ],
     )
+    app.state.draining = False
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
     thread = threading.Thread(target=server.run)

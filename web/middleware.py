@@ -92,6 +92,8 @@ class ObserveRequests:
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["app"].state.draining:
+                    headers["Connection"] = "close"
             elif not message.get("more_body"):
                 record()  # before the end is sent: who has the answer finds it counted
             await send(message)

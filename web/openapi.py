@@ -73,6 +73,9 @@ def openapi_document() -> dict[str, Any]:
         responses = {"200": answer(summary, content), **refusals}
         return {"post": {"summary": summary, "requestBody": body, "responses": responses}}
 
+    readyz = get("Whether requests can be answered", _json(schema[Status]))
+    readyz["get"]["responses"]["503"] = answer("Draining, about to stop", _json(schema[Status]))
+
     return {
         "openapi": "3.1.0",
         "info": {
@@ -95,7 +98,7 @@ def openapi_document() -> dict[str, Any]:
             "/model": get("The model that is served: its manifest", _json(schema[Manifest])),
             "/health": get("What runs here", _json(schema[Health])),
             "/livez": get("Whether the process works", _json(schema[Status])),
-            "/readyz": get("Whether requests can be answered", _json(schema[Status])),
+            "/readyz": readyz,
             "/metrics": get("Prometheus metrics", _TEXT),
         },
         "components": {"schemas": components},

@@ -1,0 +1,144 @@
+#!/usr/bin/python
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: image_content
+short_description: Hash what goes into an image, and lay it out to be built
+description:
+  - The digest says what an image is made of - names and content of the files, and the settings of
+    the build - so that an image under a tag made of it need not be built again.
+  - In check mode the model need not be there yet; the digest is then the one of the rest.
+options:
+  project:
+    description: Directory that O(paths) are relative to.
+    type: path
+    required: true
+  paths:
+    description: Files and directories of the project; bytecode in them is left out.
+    type: list
+    elements: str
+    required: true
+  model:
+    description: Directory of the model's artifact.
+    type: path
+    required: true
+  model_files:
+    description: Which of its files to take, as patterns.
+    type: list
+    elements: str
+    required: true
+  model_destination:
+    description: Where in the build context they belong.
+    type: str
+    required: true
+  settings:
+    description: What else determines the image.
+    type: dict
+    default: {}
+  destination:
+    description: Existing directory to copy everything to, as the context of a build.
+    type: path
+attributes:
+  check_mode:
+    support: full
+author:
+  - The project's contributors
+"""
+
+EXAMPLES = r"""
+- name: Hash what goes into the image
+  image_content:
+    project: /srv/app
+    paths: [Dockerfile, app.py, web]
+    model: /srv/app/artifacts/ce9e3b7a705d
+    model_files: ["*.npz", manifest.json]
+    model_destination: artifacts/current
+"""
+
+RETURN = r"""
+digest:
+  description: SHA-256 of everything.
+  returned: always
+  type: str
+"""
+
+Content = dict[str, Path]
+
+
+def project_content(project: Path, paths: Iterable[str]) -> Content:
+    """Return the files below ``paths`` by their names relative to ``project``."""
+    return {
+        file.relative_to(project).as_posix(): file
+        for path in paths
+        for file in files_below(project / path)
+    }
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+    else:
+        for file in path.rglob("*"):
+            if file.is_file() and "__pycache__" not in file.parts:
+                yield file
+
+
+def model_content(model: Path, patterns: Iterable[str], destination: str) -> Content:
+    """Return the files of ``model`` that match by their names below ``destination``."""
+    return {
+        f"{destination}/{file.name}": file for pattern in patterns for file in model.glob(pattern)
+    }
+
+
+def digest(content: Content, settings: dict[str, str]) -> str:
+    hashes = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in content.items()}
+    return hashlib.sha256(json.dumps([hashes, settings], sort_keys=True).encode()).hexdigest()
+
+
+def lay_out(content: Content, destination: Path) -> None:
+    for name, file in content.items():
+        (destination / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, destination / name)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "path", "required": True},
+            "paths": {"type": "list", "elements": "str", "required": True},
+            "model": {"type": "path", "required": True},
+            "model_files": {"type": "list", "elements": "str", "required": True},
+            "model_destination": {"required": True},
+            "settings": {"type": "dict", "default": {}},
+            "destination": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    p = module.params
+    model = Path(p["model"])
+    of_model = model_content(model, p["model_files"], p["model_destination"])
+    if not (of_model or module.check_mode):
+        module.fail_json(
+            msg=f"There is no model in {model}: train one (python -m bc_model train), or name the"
+            " directory of one with image_model"
+        )
+    content = project_content(Path(p["project"]), p["paths"]) | of_model
+    try:
+        found = digest(content, p["settings"])
+        if p["destination"] and not module.check_mode:
+            lay_out(content, Path(p["destination"]))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} belongs into the image: {error.strerror}")
+    module.exit_json(changed=bool(p["destination"]), digest=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""What the module makes of answers of minikube and Docker.
+
+The answers are not recorded: they are written in the form that minikube v1.38.1's types give them.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import minikube_cluster
+import pytest
+from msgspec import json, yaml
+
+from tests.conftest import ROOT
+
+ANSWERS = Path(__file__).parent / "minikube"
+
+WANTED = {
+    "driver": "docker",
+    "kubernetes": "v1.35.1",
+    "container_runtime": "containerd",
+    "cni": "calico",
+}
+PORTS = ["127.0.0.1:30000:30000", "127.0.0.1:9090:30090"]
+
+
+def answer(name: str) -> Any:
+    return json.decode((ANSWERS / f"{name}.json").read_bytes())
+
+
+@pytest.fixture
+def config() -> minikube_cluster.Json:
+    _, config = minikube_cluster.find(answer("profile_list"), "breast-cancer")
+    return config
+
+
+def differences(config: minikube_cluster.Json, **wanted: str) -> list[str]:
+    published = minikube_cluster.published_ports(answer("container_inspect")[0])
+    return list(minikube_cluster.differences(config, published, WANTED | wanted, PORTS))
+
+
+@pytest.mark.parametrize(
+    ("profile", "state"),
+    [
+        ("breast-cancer", "running"),
+        ("minikube", "stopped"),
+        ("old", "broken"),
+        ("none", "absent"),
+    ],
+)
+def test_state(profile: str, state: str) -> None:
+    assert minikube_cluster.find(answer("profile_list"), profile)[0] == state
+
+
+def test_without_any_profile() -> None:
+    nothing = json.decode(b'{"invalid":[],"valid":[]}')
+    assert minikube_cluster.find(nothing, "breast-cancer") == ("absent", {})
+
+
+def test_as_it_should_be(config: minikube_cluster.Json) -> None:
+    assert differences(config) == []
+
+
+def test_each_difference_is_named(config: minikube_cluster.Json) -> None:
+    assert differences(config, kubernetes="v1.36.0", cni="cilium") == [
+        "kubernetes is v1.35.1, not v1.36.0",
+        "cni is calico, not cilium",
+    ]
+
+
+def test_value_that_was_not_set(config: minikube_cluster.Json) -> None:
+    config["KubernetesConfig"]["CNI"] = ""
+    assert differences(config) == ["cni is not set, not calico"]
+
+
+def test_ports_are_those_of_the_container(config: minikube_cluster.Json) -> None:
+    published = {"127.0.0.1:8080:30000"}
+    found = list(minikube_cluster.differences(config, published, {}, PORTS))
+    assert found[0] == (
+        "port 127.0.0.1:30000:30000 is not published; it publishes 127.0.0.1:8080:30000"
+    )
+    assert len(found) == 2
+
+
+def test_container_that_is_gone_is_made_with_the_right_ports(config: minikube_cluster.Json) -> None:
+    assert list(minikube_cluster.differences(config, None, WANTED, PORTS)) == []
+
+
+def test_ports_that_minikube_chose_do_not_count() -> None:
+    published = minikube_cluster.published_ports(answer("container_inspect")[0])
+    assert published == {"127.0.0.1:30000:30000", "127.0.0.1:9090:30090"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "there"),
+    [
+        ("breast-cancer-api:0123456789ab", True),
+        ("breast-cancer-api:ba9876543210", False),
+        ("ghcr.io/me/breast-cancer-api:0123456789ab", True),
+        ("registry.k8s.io/pause:3.10.1", True),
+        ("cancer-api:0123456789ab", False),
+    ],
+)
+def test_image(reference: str, there: bool) -> None:
+    assert minikube_cluster.has_image(answer("image_ls"), reference) is there
+
+
+def test_cluster_without_images() -> None:
+    assert not minikube_cluster.has_image(None, "breast-cancer-api:0123456789ab")
+
+
+def parameters(executable: Path) -> dict[str, Any]:
+    return {
+        "executable": str(executable),
+        "profile": "breast-cancer",
+        "wanted": WANTED,
+        "ports": PORTS,
+        "image": "breast-cancer-api:0123456789ab",
+    }
+
+
+def test_without_minikube_there_is_no_cluster(tmp_path: Path) -> None:
+    assert minikube_cluster.look(parameters(tmp_path / "minikube"))["state"] == "absent"
+
+
+def test_profile_that_minikube_cannot_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    executable = tmp_path / "minikube"
+    executable.touch(mode=0o700)
+    listing = (ANSWERS / "profile_list.json").read_text()
+    monkeypatch.setattr(minikube_cluster, "ask", lambda *_: listing)
+    found = minikube_cluster.look(parameters(executable) | {"profile": "old"})
+    assert found["state"] == "broken"
+    assert found["differences"] == ["minikube cannot read its configuration"]
+
+
+def test_profile_without_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*command: str) -> str:
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(minikube_cluster, "ask", fail)
+    assert minikube_cluster.container_ports("breast-cancer") is None
+
+
+def test_every_release_has_checksums_for_the_same_machines() -> None:
+    role = yaml.decode((ROOT / "roles/minikube/vars/main.yml").read_text())
+    for systems in role["__minikube_checksums"].values():
+        for name in ("linux", "darwin"):
+            sums = [systems[name][architecture] for architecture in ("amd64", "arm64")]
+            assert all(len(bytes.fromhex(checksum)) == 32 for checksum in sums)
+    assert role["__minikube_version"] in role["__minikube_checksums"]
