@@ -1,7 +1,9 @@
 """A CSV of cases in, a CSV of answers out; nothing at all when a case is bad."""
 
 import csv
+import os
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +180,18 @@ def test_a_file_that_cannot_be_read(
     with pytest.raises(DataError, match=detail):
         predict_file(cases, tmp_path / "answers.csv", classifier)
     assert not (tmp_path / "answers.csv").exists()
+
+
+def test_cases_may_come_from_a_pipe(
+    dataset: Dataset, classifier: Classifier, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=table, args=(dataset, pipe))
+    writer.start()
+    predict_file(pipe, tmp_path / "answers.csv", classifier)
+    writer.join()
+    assert len(read(tmp_path / "answers.csv")) == len(dataset.X)
 
 
 def test_no_temporary_file_is_left(

@@ -251,6 +251,13 @@ def test_simulated_labels_have_enough_of_each_class_to_fit_a_model() -> None:
         assert np.bincount(y).min() >= 2 * CALIBRATION_FOLDS
 
 
+def test_simulated_labels_are_drawn_from_the_probabilities() -> None:
+    malignant = np.linspace(0.1, 0.9, 60)
+    drawn = np.stack([_drawn_labels(malignant, seed) == MALIGNANT for seed in range(300)])
+    np.testing.assert_allclose(drawn.mean(axis=0), malignant, atol=4 * 0.5 / math.sqrt(300))
+    np.testing.assert_array_equal(_drawn_labels(malignant, 0) == MALIGNANT, drawn[0])
+
+
 def test_the_smallest_data_that_is_taken_can_be_evaluated(dataset: Dataset) -> None:
     cases = np.concatenate(
         [np.flatnonzero(dataset.y == target)[:MINIMUM_PER_CLASS] for target in (MALIGNANT, BENIGN)]

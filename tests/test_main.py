@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -208,6 +209,24 @@ def test_predict_answers_without_scikit_learn(
         answer.probability_malignant for answer in classifier.answers(dataset.X)
     ]
     assert {"sklearn", "scipy", "joblib", "matplotlib"}.isdisjoint(done.stderr.split())
+
+
+def test_predict_may_be_cut_short_as_by_head(
+    dataset: Dataset, model_dir: Path, tmp_path: Path
+) -> None:
+    cases = write_rows(tmp_path / "cases.csv", dataset.X.tolist() * 3)
+    with subprocess.Popen(
+        [sys.executable, "-m", "bc_model", "predict", cases, "--model", model_dir],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith(b"id,prediction,")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == -signal.SIGPIPE
 
 
 def test_predict_writes_a_file_and_takes_a_threshold(
