@@ -1,0 +1,12 @@
+import pytest
+
+from tests.conftest import ROOT, free_port
+from tests.roles.conftest import run
+
+
+@pytest.mark.parametrize("role", ["app"])
+def test_scenario(role: str) -> None:
+    result = run(
+        ["molecule", "test", "--scenario-name=cluster"], ROOT / "roles" / role, free_port()
+    )
+    assert result.returncode == 0, result.stdout

@@ -1,0 +1,67 @@
+"""Under a steady load every request is answered, whatever happens to the pods behind the port."""
+
+import time
+
+import pytest
+
+from tests.cluster.conftest import NODE_PORT, Deployed, kubectl, read
+from tests.cluster.load import LONGEST_SECONDS, Load, steady_load
+
+DEPLOYMENT = "deployment/breast-cancer-api"
+FEWEST_REQUESTS = 20_000
+
+
+@pytest.fixture(scope="module")
+def served(checkout: Deployed) -> Deployed:
+    """A checkout that is up, whatever the tests before have done to it."""
+    result = checkout.on_cluster("site.yml", app_progress_seconds=120)
+    assert result.returncode == 0, result.stdout
+    return checkout
+
+
+def image() -> str:
+    pod = read("deployment", "breast-cancer-api")["spec"]["template"]["spec"]
+    name: str = pod["containers"][0]["image"]
+    return name
+
+
+def wait_for_pods(number: int) -> None:
+    """Wait until there are so many ready pods and, as old ones end, no others."""
+    kubectl("rollout", "status", DEPLOYMENT, "--timeout=100s")
+    deadline = time.monotonic() + 100
+    while len(read("pods", "--selector=version=stable")["items"]) != number:
+        assert time.monotonic() < deadline, kubectl("get", "pods")
+        time.sleep(1)
+
+
+def scale_to(number: int) -> None:
+    kubectl("scale", DEPLOYMENT, f"--replicas={number}")
+    wait_for_pods(number)
+
+
+def send_the_rest(load: Load) -> None:
+    deadline = time.monotonic() + LONGEST_SECONDS / 2
+    while load.new.sent + load.kept.sent < FEWEST_REQUESTS and time.monotonic() < deadline:
+        time.sleep(1)
+
+
+def test_no_request_is_lost(served: Deployed) -> None:
+    before = image()
+    with steady_load("127.0.0.1", NODE_PORT) as load:
+        result = served.on_cluster("site.yml", model_threshold=0.45, app_progress_seconds=120)
+        assert result.returncode == 0, result.stdout
+        assert image() != before
+        wait_for_pods(3)
+
+        pod = read("pods", "--selector=version=stable")["items"][0]["metadata"]["name"]
+        kubectl("delete", "pod", pod)
+        wait_for_pods(3)
+
+        scale_to(5)
+        scale_to(2)
+        send_the_rest(load)
+
+    print(f"{load.new.answered} + {load.kept.answered} requests answered")
+    assert (load.new.failures, load.kept.failures) == ([], [])
+    assert load.new.answered + load.kept.answered >= FEWEST_REQUESTS
+    assert load.new.answered > FEWEST_REQUESTS / 5

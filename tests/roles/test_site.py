@@ -1,0 +1,91 @@
+"""The playbooks, run for real; the tests of one site build on one another, from up to down."""
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import supervised_processes
+
+from tests.roles.conftest import Site, run
+
+
+def changes(output: str) -> int:
+    [number] = re.findall(r"^localhost .* changed=(\d+)", output, flags=re.MULTILINE)
+    return int(number)
+
+
+def test_check_mode_on_a_clean_checkout(clean_site: Site) -> None:
+    result = clean_site.play("site.yml", "--check")
+    assert result.returncode == 0, result.stdout
+    assert not (clean_site.directory / "artifacts").exists()
+    assert not clean_site.state.exists()
+
+
+def test_everything_in_the_way_is_listed(clean_site: Site, old_python: Path) -> None:
+    with socket.create_server(("127.0.0.1", clean_site.port)):
+        result = clean_site.play(
+            "site.yml", "-e", f"preflight_python={old_python}", "-e", "model_data=none.csv"
+        )
+    assert result.returncode != 0
+    assert f"- {old_python} is Python 3.8.18, and 3.11 is the oldest" in result.stdout
+    assert f"- port {clean_site.port} on 127.0.0.1 is in use by another program (" in result.stdout
+    assert f"pid {os.getpid()}); stop it" in result.stdout
+    assert f"there is no file {clean_site.directory}/none.csv" in result.stdout
+
+
+def test_second_run_changes_nothing(site: Site) -> None:
+    before = supervised_processes.supervised(site.socket)
+    result = site.play("site.yml")
+    assert result.returncode == 0, result.stdout
+    assert changes(result.stdout) == 0
+    assert f"The service answers at {site.url}" in result.stdout
+    assert supervised_processes.supervised(site.socket) == before
+
+
+def test_smoke_test_that_fails(site: Site) -> None:
+    role = ["-m", "ansible.builtin.include_role", "-a", "name=smoke"]
+    command = ["ansible", "local", *role, "-e", "smoke_model_version=another"]
+    result = run(command, site.directory, site.port)
+    assert result.returncode != 0
+    assert f"The service at {site.url} failed its smoke test: /health says" in result.stdout
+
+
+def test_status(site: Site) -> None:
+    result = site.play("playbooks/status.yml")
+    assert result.returncode == 0, result.stdout
+    version = (site.directory / "artifacts" / "current").resolve().name
+    for said in ("RUNNING", site.url, version, f"{site.state}/log/app.log"):
+        assert said in result.stdout
+
+
+def test_killed_supervisord_is_replaced_with_what_it_left_behind(site: Site) -> None:
+    os.kill(int((site.state / "supervisord.pid").read_text()), signal.SIGKILL)
+    [orphan] = supervised_processes.supervised(site.socket)
+    result = site.play("site.yml")
+    assert result.returncode == 0, result.stdout
+    pids = {process["pid"] for process in supervised_processes.supervised(site.socket)}
+    assert len(pids) == 2
+    assert orphan["pid"] not in pids
+
+
+def test_damaged_artifact(site: Site) -> None:
+    model = site.directory / "artifacts" / "current" / "model.npz"
+    intact = model.read_bytes()
+    model.write_bytes(b"x" + intact[1:])
+    try:
+        result = site.play("playbooks/train.yml")
+    finally:
+        model.write_bytes(intact)
+    assert result.returncode != 0
+    assert "model.npz was altered" in re.sub(r"\s+", " ", result.stdout)
+
+
+def test_teardown_stops_the_service_and_leaves_the_rest(site: Site) -> None:
+    first, second = site.play("playbooks/teardown.yml"), site.play("playbooks/teardown.yml")
+    assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
+    assert (changes(first.stdout), changes(second.stdout)) == (1, 0)
+    assert supervised_processes.supervised(site.socket) == []
+    assert (site.state / "log" / "app.log").exists()
+    assert (site.directory / "artifacts" / "current" / "model.npz").exists()
