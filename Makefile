@@ -14,7 +14,7 @@ COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --fork-stra
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "ENV=local is the default; settings: PORT=8001 make up, make up ARGS='-e model_threshold=0.3'"
 
 up: .venv/installed ## everything the environment has; run it again at any time
@@ -46,8 +46,12 @@ unit: .venv/installed-dev ## the tests, with their coverage
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 
-lock: .venv/installed-dev ## pin what requirements.in and requirements-dev.in name
+test-cluster: .venv/installed-dev ## the tests that need a Kubernetes cluster, the one of $$KUBECONFIG
+	.venv/bin/pytest tests/cluster
+
+lock: .venv/installed-dev ## pin what the requirements*.in name
 	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-serve.in -c requirements.txt -o requirements-serve.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 vendor: .venv/installed ## fetch the page's libraries that static/vendor/packages.json pins
@@ -77,4 +81,4 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit lock vendor
+.PHONY: help up down status logs test lint types unit test-cluster lock vendor

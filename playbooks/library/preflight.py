@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,8 +21,8 @@ DOCUMENTATION = r"""
 module: preflight
 short_description: List everything that would stop the playbook, and what to do about it
 description:
-  - Looks at the interpreter, its packages, the port, the directories and the data, and fails with
-    all problems at once. What is not given is not looked at.
+  - Looks at the interpreter, its packages, the port, the directories, the data and the Docker
+    engine, and fails with all problems at once. What is not given is not looked at.
 options:
   python:
     description: Interpreter that trains and serves.
@@ -57,6 +58,15 @@ options:
     description: Table to train on; without it, the bundled data is used.
     type: str
     default: ""
+  docker:
+    description: Whether a Docker engine is needed.
+    type: bool
+    default: false
+  more:
+    description: Problems that others have found, to be told with the rest.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -237,6 +247,21 @@ def data_problems(data: str) -> Iterator[str]:
         )
 
 
+def docker_problems() -> Iterator[str]:
+    docker = shutil.which("docker")
+    if docker is None:
+        yield "there is no docker command, to build the image with: install Docker"
+        return
+    remedy = "start it, and see that `docker version` works"
+    try:
+        subprocess.run([docker, "version"], capture_output=True, text=True, check=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        yield f"the Docker engine does not answer in time: {remedy}"
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
+        yield f"no Docker engine answers ({said}): {remedy}"
+
+
 def problems(parameters: dict[str, Any]) -> Iterator[str]:
     yield from python_problems(parameters["python"], Path(parameters["requirements"]))
     if parameters["port"]:
@@ -248,6 +273,9 @@ def problems(parameters: dict[str, Any]) -> Iterator[str]:
         yield from socket_problems(parameters["socket"])
     if parameters["data"]:
         yield from data_problems(parameters["data"])
+    if parameters["docker"]:
+        yield from docker_problems()
+    yield from parameters["more"]
 
 
 def main() -> None:
@@ -261,6 +289,8 @@ def main() -> None:
             "directories": {"type": "list", "elements": "path", "default": []},
             "socket": {"default": ""},
             "data": {"default": ""},
+            "docker": {"type": "bool", "default": False},
+            "more": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

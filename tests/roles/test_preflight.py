@@ -1,5 +1,6 @@
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,7 +141,44 @@ def test_data(tmp_path: Path) -> None:
     assert list(preflight.data_problems(str(table))) == []
 
 
-def test_all_problems_at_once(tmp_path: Path, old_python: Path, taken_port: int) -> None:
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A docker command whose engine is not there."""
+    file = tmp_path / "docker"
+    file.write_text("""#!/bin/sh\necho 'Client: 20.10'\necho 'Cannot connect' >&2\nexit 1\n""")
+    file.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return file
+
+
+def test_docker_engine_that_is_not_there(docker: Path) -> None:
+    [problem] = preflight.docker_problems()
+    assert problem.startswith("no Docker engine answers (Cannot connect): start it")
+
+
+def test_docker_engine(docker: Path) -> None:
+    docker.write_text("#!/bin/sh\n")
+    assert list(preflight.docker_problems()) == []
+
+
+def test_docker_engine_that_hangs(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], timeout: float, **_: Any) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    [problem] = preflight.docker_problems()
+    assert problem.startswith("the Docker engine does not answer in time: start it")
+
+
+def test_no_docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    [problem] = preflight.docker_problems()
+    assert problem.startswith("there is no docker command")
+
+
+def test_all_problems_at_once(
+    tmp_path: Path, old_python: Path, taken_port: int, docker: Path
+) -> None:
     found = preflight.problems(
         {
             "python": str(old_python),
@@ -151,6 +189,8 @@ def test_all_problems_at_once(tmp_path: Path, old_python: Path, taken_port: int)
             "directories": [f"{old_python}/var"],
             "socket": "/x" * 100,
             "data": f"{tmp_path}/none.csv",
+            "docker": True,
+            "more": ["and another"],
         }
     )
-    assert len(list(found)) == 5
+    assert len(list(found)) == 7

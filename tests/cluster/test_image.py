@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT
 from tests.roles.conftest import run
 from tests.roles.registry import Registry, running_registry
 
@@ -57,11 +57,6 @@ def remove(registry: str) -> None:
     listing = [*docker, "ls", "--format={{.Repository}}:{{.Tag}}", f"{registry}/{NAME}"]
     for image in subprocess.check_output(listing, text=True).split():
         subprocess.run([*docker, "rm", image], check=True)
-
-
-def test_scenario() -> None:
-    result = run(["molecule", "test"], ROOT / "roles" / "image", free_port())
-    assert result.returncode == 0, result.stdout
 
 
 def test_pushes_once(project: Path, registry: Registry) -> None:

@@ -1,0 +1,224 @@
+#!/usr/bin/python
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+try:
+    import yaml
+    from kubernetes import client, config
+    from urllib3.exceptions import HTTPError
+except ImportError:
+    HAS_KUBERNETES = False
+else:
+    HAS_KUBERNETES = True
+
+DOCUMENTATION = r"""
+module: cluster_problems
+short_description: List everything about a Kubernetes cluster that would stop the playbook
+description:
+  - Looks at the kubeconfig, the cluster behind it, the user's rights and the node ports. Reports
+    what it finds and does not fail, so that it can be told together with other problems.
+options:
+  context:
+    description: Context of the kubeconfig; the current one when empty.
+    type: str
+    default: ""
+  namespace:
+    description: Namespace to deploy to; it need not exist yet.
+    type: str
+    required: true
+  service:
+    description: Name of the service that will have the node ports.
+    type: str
+    default: ""
+  node_ports:
+    description: The node ports by the names of the variables that set them; empty for none.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+author:
+  - The project's contributors
+"""
+
+EXAMPLES = r"""
+- name: Look at the cluster
+  cluster_problems:
+    namespace: breast-cancer
+    service: breast-cancer-service
+    node_ports:
+      app_node_port: "30000"
+"""
+
+RETURN = r"""
+problems:
+  description: One sentence or two for each problem.
+  returned: always
+  type: list
+  elements: str
+"""
+
+SECONDS = 10
+VERBS = ("create", "patch", "delete")
+RESOURCES = (
+    ("", "services"),
+    ("", "serviceaccounts"),
+    ("apps", "deployments"),
+    ("networking.k8s.io", "networkpolicies"),
+)
+
+Object = dict[str, Any]
+
+
+def connect(context: str) -> client.ApiClient:
+    configuration = client.Configuration()
+    configuration.retries = 0
+    config.load_kube_config(context=context or None, client_configuration=configuration)
+    return client.ApiClient(configuration)
+
+
+def kubeconfig_problem(context: str, error: Exception) -> str:
+    if context:
+        try:
+            known = [each["name"] for each in config.list_kube_config_contexts()[0]]
+        except (config.ConfigException, yaml.YAMLError):
+            known = []
+        if known and context not in known:
+            return (
+                f"the kubeconfig has no context {context}, but {', '.join(known)}:"
+                " choose one with -e kube_context=..., or another file with KUBECONFIG=..."
+            )
+    return (
+        f"there is no kubeconfig to be used ({' '.join(str(error).split())}): name one with"
+        " KUBECONFIG=<path>"
+    )
+
+
+def unreachable(host: str, error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    return (
+        f"the cluster at {host} does not answer ({reason}): start it, or choose another with"
+        " -e kube_context=... or KUBECONFIG=..."
+    )
+
+
+def refused(host: str, error: client.ApiException) -> str:
+    return f"the cluster at {host} refuses you ({error.status} {error.reason}): log in to it again"
+
+
+def namespace_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
+    try:
+        found = client.CoreV1Api(api).read_namespace(namespace)
+    except client.ApiException as error:
+        if error.status == 404 and not allowed(api, "", "namespaces", "create", ""):
+            yield (
+                f"there is no namespace {namespace}, and you may not create it: have it created,"
+                " or choose another: -e kube_namespace=..."
+            )
+    else:
+        if found.metadata and found.metadata.deletion_timestamp:
+            yield f"the namespace {namespace} is being deleted: try again when it is gone"
+
+
+def access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
+    missing = [
+        f"{verb} {resource}"
+        for group, resource in RESOURCES
+        for verb in VERBS
+        if not allowed(api, group, resource, verb, namespace)
+    ]
+    if missing:
+        yield (
+            f"you may not {', '.join(missing)} in the namespace {namespace}: have yourself bound"
+            " to the ClusterRole edit there, or choose another: -e kube_namespace=..."
+        )
+
+
+def allowed(api: client.ApiClient, group: str, resource: str, verb: str, namespace: str) -> bool:
+    attributes = client.V1ResourceAttributes(
+        group=group, resource=resource, verb=verb, namespace=namespace
+    )
+    spec = client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes)
+    review = client.AuthorizationV1Api(api).create_self_subject_access_review(
+        client.V1SelfSubjectAccessReview(spec=spec)
+    )
+    return bool(review.status and review.status.allowed)
+
+
+def services(api: client.ApiClient) -> list[Object]:
+    """Return the services of all namespaces, as far as this user may see them."""
+    try:
+        listed = client.CoreV1Api(api).list_service_for_all_namespaces()
+    except client.ApiException:
+        return []
+    found: list[Object] = api.sanitize_for_serialization(listed)["items"]
+    return found
+
+
+def port_problems(
+    node_ports: dict[str, str], found: list[Object], own: tuple[str, str]
+) -> Iterator[str]:
+    """Yield which node ports another service has; ``own`` is our namespace and service."""
+    names = [(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found]
+    taken = {
+        str(port.get("nodePort")): name
+        for each, name in zip(found, names, strict=True)
+        for port in each["spec"].get("ports", [])
+        if name != own
+    }
+    for variable, port in node_ports.items():
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            yield f"{variable}: {port!r} is not a number; choose one, usually from 30000 to 32767"
+        elif port in taken:
+            namespace, name = taken[port]
+            yield (
+                f"node port {port} is taken by the service {name} in the namespace {namespace};"
+                f" choose another: -e {variable}=..."
+            )
+
+
+def problems(given: Object) -> Iterator[str]:
+    if not HAS_KUBERNETES:
+        yield "the Python package kubernetes is missing: make up installs it"
+        return
+    try:
+        api = connect(given["context"])
+    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+        yield kubeconfig_problem(given["context"], error)
+        return
+    host = api.configuration.host
+    try:
+        client.VersionApi(api).get_code(_request_timeout=SECONDS)
+        yield from namespace_problems(api, given["namespace"])
+        yield from access_problems(api, given["namespace"])
+    except HTTPError as error:
+        yield unreachable(host, error)
+        return
+    except client.ApiException as error:
+        yield refused(host, error)
+        return
+    own = (given["namespace"], given["service"])
+    yield from port_problems(given["node_ports"], services(api), own)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "context": {"default": ""},
+            "namespace": {"required": True},
+            "service": {"default": ""},
+            "node_ports": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    given["node_ports"] = {name: str(port) for name, port in given["node_ports"].items()}
+    module.exit_json(changed=False, problems=list(problems(given)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+#!/usr/bin/python
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from kubernetes import client, config
+    from kubernetes.dynamic import DynamicClient
+    from kubernetes.dynamic.resource import Resource, ResourceList
+except ImportError:
+    HAS_KUBERNETES = False
+else:
+    HAS_KUBERNETES = True
+
+DOCUMENTATION = r"""
+module: foreign_objects
+short_description: Find what others have put into a namespace
+description:
+  - Lists the objects of every kind, less those that carry the given label, those that belong to
+    another object, and those that Kubernetes itself puts into each namespace.
+options:
+  context:
+    description: Context of the kubeconfig; the current one when empty.
+    type: str
+    default: ""
+  namespace:
+    description: The namespace.
+    type: str
+    required: true
+  label:
+    description: Name of the label that our own objects carry.
+    type: str
+    required: true
+  value:
+    description: Its value.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+author:
+  - The project's contributors
+"""
+
+EXAMPLES = r"""
+- name: Look for what others have put there
+  foreign_objects:
+    namespace: breast-cancer
+    label: app.kubernetes.io/managed-by
+    value: breast-cancer-playbooks
+"""
+
+RETURN = r"""
+objects:
+  description: Kind and name of each; the kind alone when its objects may not be listed.
+  returned: always
+  type: list
+  elements: str
+  sample: ["ConfigMap notes"]
+"""
+
+Object = dict[str, Any]
+
+# They come and go with what they describe.
+COMPANIONS = ("Event", "Endpoints", "EndpointSlice", "PodMetrics")
+BUILT_IN = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
+TOKEN = "kubernetes.io/service-account-token"  # noqa: S105
+
+
+def is_foreign(thing: Object, label: str, value: str) -> bool:
+    kind, metadata = thing["kind"], thing["metadata"]
+    return not (
+        metadata.get("labels", {}).get(label) == value
+        or metadata.get("ownerReferences")
+        or kind in COMPANIONS
+        or (kind, metadata["name"]) in BUILT_IN
+        or thing.get("type") == TOKEN
+    )
+
+
+def listable(api: client.ApiClient) -> Iterator[Resource]:
+    resources = DynamicClient(api).resources
+    resources.invalidate_cache()  # a kind that is new is not to be overlooked
+    for resource in resources.search(preferred=True):
+        is_list = isinstance(resource, ResourceList)
+        if not is_list and resource.namespaced and "list" in resource.verbs:
+            yield resource
+
+
+def foreign(api: client.ApiClient, namespace: str, label: str, value: str) -> Iterator[str]:
+    for resource in listable(api):
+        try:
+            things = resource.get(namespace=namespace).to_dict()["items"]
+        except client.ApiException as error:
+            if error.status not in (404, 405):
+                yield resource.kind
+            continue
+        for thing in things:
+            if is_foreign({**thing, "kind": resource.kind}, label, value):
+                yield f"{resource.kind} {thing['metadata']['name']}"
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "context": {"default": ""},
+            "namespace": {"required": True},
+            "label": {"required": True},
+            "value": {"required": True},
+        },
+        supports_check_mode=True,
+    )
+    if not HAS_KUBERNETES:
+        module.fail_json(msg=missing_required_lib("kubernetes"))
+    given = module.params
+    api = config.new_client_from_config(context=given["context"] or None)
+    objects = foreign(api, given["namespace"], given["label"], given["value"])
+    module.exit_json(changed=False, objects=sorted(set(objects)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+#!/usr/bin/python
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from kubernetes import client, config
+    from urllib3.exceptions import HTTPError
+except ImportError:
+    HAS_KUBERNETES = False
+else:
+    HAS_KUBERNETES = True
+
+DOCUMENTATION = r"""
+module: rollout
+short_description: Wait for the rollout of a Deployment, and find out why when it does not come
+description:
+  - Waits until the controller has seen the Deployment's newest generation, and every pod is new
+    and available. Gives up when nothing moves any more, or in the end.
+  - Does not fail by itself, so that the playbook can go back to what ran before.
+options:
+  context:
+    description: Context of the kubeconfig; the current one when empty.
+    type: str
+    default: ""
+  namespace:
+    description: Namespace of the Deployment.
+    type: str
+    required: true
+  deployment:
+    description: Name of the Deployment.
+    type: str
+    required: true
+  replicas:
+    description: How many pods there have to be at least; an autoscaler takes a while to say so.
+    type: int
+    default: 0
+  progress_seconds:
+    description: How long nothing may move.
+    type: int
+    default: 120
+  timeout_seconds:
+    description: How long it may take in all.
+    type: int
+    default: 900
+  revision_before:
+    description: Revision of the Deployment before it was changed; empty when there was none.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+author:
+  - The project's contributors
+"""
+
+EXAMPLES = r"""
+- name: Wait for the rollout
+  rollout:
+    namespace: breast-cancer
+    deployment: breast-cancer-api
+"""
+
+RETURN = r"""
+complete:
+  description: Whether the rollout is complete.
+  returned: always
+  type: bool
+msg:
+  description: What it still lacks.
+  returned: always
+  type: str
+evidence:
+  description: States, events and last log lines of the new pods, when it is not complete.
+  returned: always
+  type: str
+former:
+  description: Template of the pods that ran before, to go back to; empty when there are none.
+  returned: always
+  type: dict
+former_image:
+  description: Image of these pods.
+  returned: always
+  type: str
+"""
+
+Object = dict[str, Any]
+
+REVISION = "deployment.kubernetes.io/revision"
+HASH = "pod-template-hash"
+POLL_SECONDS = 0.5
+MOST_PODS = 2
+MOST_EVENTS = 5
+LOG_LINES = 10
+
+
+class Outcome(NamedTuple):
+    complete: bool
+    message: str
+
+
+def lacking(deployment: Object, replicas: int) -> str:
+    """Return what the rollout still lacks; nothing when it is complete."""
+    status = deployment.get("status", {})
+    if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
+        return "the controller has not seen the change yet"
+    wanted = deployment["spec"]["replicas"]
+    updated = status.get("updatedReplicas", 0)
+    available = status.get("availableReplicas", 0)
+    total = status.get("replicas", 0)
+    if wanted < replicas:
+        return f"{wanted} of {replicas} pods are asked for"
+    if updated < wanted:
+        return f"{updated} of {wanted} pods are new"
+    if total > updated:
+        return f"{total - updated} old pods are still there"
+    if available < updated:
+        return f"{available} of {wanted} new pods are available"
+    return ""
+
+
+def wait(read: Callable[[], Object], replicas: int, progress: float, timeout: float) -> Outcome:
+    """Poll until nothing is lacking, nothing has moved for ``progress``, or time is out."""
+    started = moved = time.monotonic()
+    status_before: list[int] | None = None
+    while True:
+        try:
+            deployment = read()
+        except (client.ApiException, HTTPError) as error:
+            message, status = f"the cluster does not answer ({error})", status_before
+        else:
+            message, status = lacking(deployment, replicas), counts(deployment)
+        if not message:
+            return Outcome(True, "")
+        now = time.monotonic()
+        if status != status_before:
+            status_before, moved = status, now
+        if now - moved >= progress:
+            return Outcome(False, f"{message}, and nothing has moved for {progress} seconds")
+        if now - started >= timeout:
+            return Outcome(False, f"{message} after {timeout} seconds")
+        time.sleep(POLL_SECONDS)
+
+
+def counts(deployment: Object) -> list[int]:
+    names = ("observedGeneration", "updatedReplicas", "availableReplicas", "replicas")
+    return [deployment.get("status", {}).get(name, 0) for name in names]
+
+
+def revision(replica_set: Object) -> int:
+    return int(replica_set["metadata"].get("annotations", {}).get(REVISION, 0))
+
+
+def former(replica_sets: list[Object], revision_before: str) -> Object | None:
+    """Return the ReplicaSet to go back to.
+
+    That is the one whose pods are still ready, which after an interrupted run need not be the last
+    one. Where none has ready pods, it is the one before this change, if this was a change at all.
+    """
+    newest = max(replica_sets, key=revision, default=None)
+    older = [replica_set for replica_set in replica_sets if replica_set is not newest]
+    best = max(older, key=lambda rs: (ready_pods(rs), revision(rs)), default=None)
+    if best and ready_pods(best):
+        return best
+    return next((rs for rs in older if str(revision(rs)) == revision_before), None)
+
+
+def ready_pods(replica_set: Object) -> int:
+    ready: int = replica_set.get("status", {}).get("readyReplicas", 0)
+    return ready
+
+
+def template(replica_set: Object) -> Object:
+    """Return its template as the Deployment had it."""
+    found: Object = replica_set["spec"]["template"]
+    labels = {k: v for k, v in found["metadata"]["labels"].items() if k != HASH}
+    metadata = {k: v for k, v in found["metadata"].items() if k != "creationTimestamp"}
+    return {**found, "metadata": {**metadata, "labels": labels}}
+
+
+def is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def describe(pod: Object) -> str:
+    """Return the state of a pod in one line."""
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    containers = [
+        text for container in status.get("containerStatuses", []) for text in states(container)
+    ]
+    conditions = [c["message"] for c in status.get("conditions", []) if c.get("message")]
+    return f"pod {name}: {', '.join(containers or conditions) or status.get('phase', 'Unknown')}"
+
+
+def states(container: Object) -> Iterator[str]:
+    for state in (container.get("state", {}), container.get("lastState", {})):
+        for kind, detail in state.items():
+            if kind == "running":
+                yield "running, but not ready"
+            elif kind == "waiting":
+                yield ": ".join(filter(None, (detail.get("reason"), detail.get("message"))))
+            else:
+                yield f"ended with status {detail['exitCode']} ({detail.get('reason', 'Unknown')})"
+    if container.get("restartCount"):
+        yield f"{container['restartCount']} restarts"
+
+
+def warnings(events: list[Object], names: set[str]) -> list[str]:
+    """Return the newest warnings about the objects of these names, each once."""
+    said: dict[str, None] = {}
+    for event in sorted(events, key=lambda e: e.get("lastTimestamp") or ""):
+        about = event["involvedObject"]
+        if event.get("type") == "Warning" and about.get("name") in names:
+            line = f"event of {about['kind'].lower()} {about['name']}: {event.get('message', '')}"
+            said.pop(line, None)
+            said[line] = None
+    return list(said)[-MOST_EVENTS:]
+
+
+class Cluster:
+    """The Deployment, and what belongs to it, as plain JSON."""
+
+    def __init__(self, context: str, namespace: str, deployment: str) -> None:
+        self._client = config.new_client_from_config(context=context or None)
+        self._apps = client.AppsV1Api(self._client)
+        self._core = client.CoreV1Api(self._client)
+        self._namespace = namespace
+        self._name = deployment
+
+    def deployment(self) -> Object:
+        return self._json(self._apps.read_namespaced_deployment(self._name, self._namespace))
+
+    def replica_sets(self) -> list[Object]:
+        found = self._json(self._apps.list_namespaced_replica_set(self._namespace))["items"]
+        return [replica_set for replica_set in found if self._owns(replica_set)]
+
+    def evidence(self, replica_set: Object | None) -> list[str]:
+        """Return why the pods of a ReplicaSet are not ready."""
+        label = replica_set["metadata"]["labels"][HASH] if replica_set else ""
+        listed = self._core.list_namespaced_pod(self._namespace, label_selector=f"{HASH}={label}")
+        pods = [pod for pod in self._json(listed)["items"] if not is_ready(pod)][:MOST_PODS]
+        objects = [*pods, *([replica_set] if replica_set else [])]
+        names = {self._name, *(each["metadata"]["name"] for each in objects)}
+        events = self._json(self._core.list_namespaced_event(self._namespace))["items"]
+        logs = [line for pod in pods for line in self._log(pod["metadata"]["name"])]
+        return [*map(describe, pods), *warnings(events, names), *logs]
+
+    def _log(self, pod: str) -> list[str]:
+        try:
+            log = self._core.read_namespaced_pod_log(pod, self._namespace, tail_lines=LOG_LINES)
+        except client.ApiException:
+            return []  # it has not started
+        lines = (log or "").splitlines()
+        return [f"log of pod {pod}:", *(f"  {line}" for line in lines)] if lines else []
+
+    def _owns(self, replica_set: Object) -> bool:
+        owners = replica_set["metadata"].get("ownerReferences", [])
+        return any(o["kind"] == "Deployment" and o["name"] == self._name for o in owners)
+
+    def _json(self, answer: object) -> Object:
+        content: Object = self._client.sanitize_for_serialization(answer)
+        return content
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "context": {"default": ""},
+            "namespace": {"required": True},
+            "deployment": {"required": True},
+            "replicas": {"type": "int", "default": 0},
+            "progress_seconds": {"type": "int", "default": 120},
+            "timeout_seconds": {"type": "int", "default": 900},
+            "revision_before": {"default": ""},
+        },
+        supports_check_mode=True,
+    )
+    if not HAS_KUBERNETES:
+        module.fail_json(msg=missing_required_lib("kubernetes"))
+    given = module.params
+    cluster = Cluster(given["context"], given["namespace"], given["deployment"])
+    outcome = wait(
+        cluster.deployment, given["replicas"], given["progress_seconds"], given["timeout_seconds"]
+    )
+    result: Object = {"former": {}, "former_image": "", "evidence": ""}
+    if not outcome.complete:
+        replica_sets = cluster.replica_sets()
+        newest = max(replica_sets, key=revision, default=None)
+        result["evidence"] = "\n".join(cluster.evidence(newest))
+        back = former(replica_sets, given["revision_before"])
+        if back:
+            result["former"] = template(back)
+            result["former_image"] = result["former"]["spec"]["containers"][0]["image"]
+    module.exit_json(changed=False, complete=outcome.complete, msg=outcome.message, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Fixtures for a real cluster: a checkout whose playbooks deploy to a namespace of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.roles.conftest import Site
+
+Object = dict[str, Any]
+
+NAMESPACE = "breast-cancer-test"
+NODE_PORT = 30210
+METRICS_NODE_PORT = 30211
+
+NEEDED = (
+    "These tests need a Kubernetes cluster that they may deploy to, whose node ports answer on"
+    " 127.0.0.1 and whose node has this machine's Docker engine; and kubectl:"
+    " export KUBECONFIG=<path>"
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cluster() -> None:
+    """Make sure that there is one."""
+    if not os.environ.get("KUBECONFIG") or not shutil.which("kubectl"):
+        pytest.fail(NEEDED)
+    try:
+        kubectl("version", "--request-timeout=10s")
+    except subprocess.CalledProcessError as error:
+        pytest.fail(f"{NEEDED}\n{error.stderr}")
+
+
+def kubectl(*arguments: str, namespace: str = NAMESPACE, stdin: str = "") -> str:
+    return call("kubectl", f"--namespace={namespace}", *arguments, stdin=stdin)
+
+
+def call(*command: str, stdin: str = "") -> str:
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+
+
+def read(*arguments: str) -> Object:
+    content: Object = json.loads(kubectl("get", *arguments, "--output=json"))
+    return content
+
+
+class Deployed(Site):
+    """A copy of the checkout, and what its playbooks put on the cluster."""
+
+    def on_cluster(
+        self, playbook: str, *arguments: str, **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
+        defaults = {
+            "kube_namespace": NAMESPACE,
+            "app_node_port": NODE_PORT,
+            "app_metrics_node_port": METRICS_NODE_PORT,
+            "app_progress_seconds": 20,
+        }
+        given = json.dumps({**defaults, **variables})
+        return self.play(playbook, "-i", "inventory/kubernetes", "-e", given, *arguments)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[Deployed]:
+    """A checkout with the artifact that the other tests have trained; the cluster is empty."""
+    site = Deployed(tmp_path_factory.mktemp("cluster") / "a checkout")
+    shutil.copytree(artifacts, site.directory / "artifacts", symlinks=True)
+    remove_namespaces()
+    yield site
+    remove_namespaces()
+
+
+def remove_namespaces() -> None:
+    """Remove what these tests, or an earlier run that was interrupted, have put up."""
+    names = [NAMESPACE, f"{NAMESPACE}-other"]
+    kubectl("delete", "namespace", *names, "--ignore-not-found", "--timeout=100s")
+
+
+@pytest.fixture(scope="session")
+def deployed(checkout: Deployed) -> Deployed:
+    """A checkout that is up."""
+    result = checkout.on_cluster("site.yml")
+    assert result.returncode == 0, result.stdout
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def image(deployed: Deployed) -> str:
+    """The image that is deployed."""
+    pod = read("deployment", "breast-cancer-api")["spec"]["template"]["spec"]
+    name: str = pod["containers"][0]["image"]
+    return name
+
+
+@pytest.fixture(scope="session")
+def broken_image(image: str) -> Iterator[str]:
+    """An image that ends as soon as it is started."""
+    name = f"breast-cancer-api:broken-{time.time_ns()}"
+    dockerfile = f"""FROM {image}\nCMD ["python", "-c", "raise SystemExit('no model today')"]\n"""
+    call("docker", "build", "--quiet", f"--tag={name}", "-", stdin=dockerfile)
+    yield name
+    call("docker", "image", "rm", "--force", name)

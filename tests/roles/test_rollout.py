@@ -1,0 +1,197 @@
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import rollout
+from urllib3.exceptions import ProtocolError
+
+Object = dict[str, Any]
+
+
+def deployment(generation: int = 2, **status: int) -> Object:
+    return {
+        "metadata": {"generation": generation},
+        "spec": {"replicas": 3},
+        "status": {"observedGeneration": 2, **status},
+    }
+
+
+COMPLETE = deployment(updatedReplicas=3, availableReplicas=3, replicas=3)
+
+
+@pytest.mark.parametrize(
+    ("state", "lacking"),
+    [
+        (COMPLETE, ""),
+        (
+            deployment(generation=3, updatedReplicas=3, availableReplicas=3, replicas=3),
+            "the controller has not seen the change yet",
+        ),
+        ({**COMPLETE, "status": {}}, "the controller has not seen the change yet"),
+        (deployment(), "0 of 3 pods are new"),
+        (deployment(updatedReplicas=1, availableReplicas=3, replicas=4), "1 of 3 pods are new"),
+        (
+            deployment(updatedReplicas=3, availableReplicas=4, replicas=4),
+            "1 old pods are still there",
+        ),
+        (
+            deployment(updatedReplicas=3, availableReplicas=2, replicas=3),
+            "2 of 3 new pods are available",
+        ),
+    ],
+)
+def test_lacking(state: Object, lacking: str) -> None:
+    assert rollout.lacking(state, 3) == lacking
+
+
+def test_autoscaler_that_has_not_asked_for_the_pods_yet() -> None:
+    assert rollout.lacking(COMPLETE, 5) == "3 of 5 pods are asked for"
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
+    return clock
+
+
+def test_waits_until_it_is_complete(clock: Clock) -> None:
+    states = iter([deployment(), deployment(updatedReplicas=1, replicas=1), COMPLETE])
+    assert rollout.wait(lambda: next(states), 3, 10, 100) == (True, "")
+    assert clock.now == 2 * rollout.POLL_SECONDS
+
+
+def test_cluster_may_be_away_for_a_while(clock: Clock) -> None:
+    def read() -> Object:
+        if clock.now < 5:
+            raise ProtocolError("gone")
+        return COMPLETE
+
+    assert rollout.wait(read, 3, 10, 100) == (True, "")
+    clock.now = -100
+    message = "the cluster does not answer (gone), and nothing has moved for 10 seconds"
+    assert rollout.wait(read, 3, 10, 100) == (False, message)
+
+
+def test_gives_up_when_nothing_moves(clock: Clock) -> None:
+    outcome = rollout.wait(lambda: deployment(updatedReplicas=1, replicas=4), 3, 10, 100)
+    assert outcome == (False, "1 of 3 pods are new, and nothing has moved for 10 seconds")
+    assert clock.now == 10
+
+
+def test_gives_up_in_the_end(clock: Clock) -> None:
+    def restless() -> Iterator[Object]:
+        while True:
+            yield deployment(updatedReplicas=1, availableReplicas=1)
+            yield deployment(updatedReplicas=1, availableReplicas=2)
+
+    states = restless()
+    outcome = rollout.wait(lambda: next(states), 3, 10, 100)
+    assert outcome == (False, "1 of 3 pods are new after 100 seconds")
+    assert clock.now == 100
+
+
+def replica_set(revision: int, ready: int) -> Object:
+    return {
+        "metadata": {"annotations": {rollout.REVISION: str(revision)}},
+        "status": {"readyReplicas": ready} if ready else {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("sets", "before", "back_to"),
+    [
+        ([], "", None),
+        ([(1, 0)], "", None),  # the first one
+        ([(1, 3), (2, 0)], "1", 1),
+        ([(1, 1), (2, 2)], "1", 1),  # the new one got halfway
+        ([(1, 3), (2, 0), (3, 0)], "2", 1),  # a run before this one was interrupted
+        ([(1, 1), (2, 2), (3, 0)], "2", 2),
+        ([(1, 0), (2, 0)], "1", 1),  # scaled to nothing by hand
+        ([(1, 0), (2, 0)], "2", None),  # nothing was changed, but no pod is well
+        ([(10, 0), (9, 3)], "9", 9),
+    ],
+)
+def test_former(sets: list[tuple[int, int]], before: str, back_to: int | None) -> None:
+    found = rollout.former([replica_set(*each) for each in sets], before)
+    assert (rollout.revision(found) if found else None) == back_to
+
+
+def test_template_is_that_of_the_deployment() -> None:
+    labels = {"app": "a", rollout.HASH: "0"}
+    spec: Object = {"containers": []}
+    template = {"metadata": {"creationTimestamp": None, "labels": labels}, "spec": spec}
+    assert rollout.template({"spec": {"template": template}}) == {
+        "metadata": {"labels": {"app": "a"}},
+        "spec": spec,
+    }
+
+
+def pod(**status: Any) -> Object:
+    return {"metadata": {"name": "a"}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("state", "described"),
+    [
+        (pod(phase="Pending"), "pod a: Pending"),
+        (
+            pod(conditions=[{"type": "PodScheduled", "message": "0/1 nodes are available"}]),
+            "pod a: 0/1 nodes are available",
+        ),
+        (pod(containerStatuses=[{"state": {"running": {}}}]), "pod a: running, but not ready"),
+        (
+            pod(
+                containerStatuses=[
+                    {
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+                        "restartCount": 2,
+                    }
+                ]
+            ),
+            "pod a: CrashLoopBackOff, ended with status 1 (Error), 2 restarts",
+        ),
+    ],
+)
+def test_states_of_pods(state: Object, described: str) -> None:
+    assert rollout.describe(state) == described
+
+
+def test_ready_pod() -> None:
+    assert rollout.is_ready(pod(conditions=[{"type": "Ready", "status": "True"}]))
+    assert not rollout.is_ready(pod(conditions=[{"type": "Ready", "status": "False"}]))
+    assert not rollout.is_ready({"metadata": {"name": "a"}})
+
+
+def event(name: str, message: str, time: str = "", kind: str = "Warning") -> Object:
+    about = {"kind": "Pod", "name": name}
+    return {"type": kind, "involvedObject": about, "message": message, "lastTimestamp": time}
+
+
+def test_newest_warnings_once_each() -> None:
+    events = [
+        event("a", "second", "2"),
+        event("a", "first", "1"),
+        event("a", "second", "3"),
+        event("a", "normal", kind="Normal"),
+        event("b", "of another"),
+    ]
+    assert rollout.warnings(events, {"a"}) == ["event of pod a: first", "event of pod a: second"]
+    many = [event("a", str(number), str(number)) for number in range(9)]
+    assert len(rollout.warnings(many, {"a"})) == rollout.MOST_EVENTS
