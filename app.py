@@ -215,10 +215,7 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    server = DrainingServer(config, app, settings.drain_seconds)
-    server.run()
-    if not server.started:
-        sys.exit(1)  # the log says why
+    DrainingServer(config, app, settings.drain_seconds).run()
 
 
 if __name__ == "__main__":
