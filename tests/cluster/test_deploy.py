@@ -103,7 +103,7 @@ def test_nothing_to_write_to_and_no_token(deployed: Deployed) -> None:
         kubectl(*execute, "touch", "/app/file")
     assert "Read-only file system" in failure.value.stderr
     assert kubectl(*execute, "id", "-u").strip() == "65532"
-    token = "/var/run/secrets/kubernetes.io"  # noqa: S105
+    token = "/var/run/secrets/kubernetes.io"  # noqa: S105  a path, no secret
     with pytest.raises(subprocess.CalledProcessError) as failure:
         kubectl(*execute, "ls", token)
     assert "No such file or directory" in failure.value.stderr

@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", *arguments],  # noqa: S607
+        ["make", *arguments],  # noqa: S607  as people call it
         cwd=directory,
         capture_output=True,
         text=True,
