@@ -108,7 +108,10 @@ class Reference(msgspec.Struct, frozen=True):
 
     ``edges`` (d, 9) are the inner deciles of the training cases and ``counts`` (d, 10) how many
     of them fall between; ``cases`` (n, d) with ``targets`` (n,) are all labelled cases, of which
-    the model was not fitted on ``unseen`` (n,), and answered ``malignant`` (n,).
+    the model was not fitted on ``unseen`` (n,), and answered ``malignant`` (n,). ``out_of_fold``
+    (r, n) is what the models of each repeat of cross-validation, which had not seen the case,
+    answered. ``feature_thresholds`` and ``score_thresholds`` (s,) are the drifts beyond chance at
+    `bc_model.drift_null.SIZES`.
     """
 
     edges: FloatArray
@@ -117,6 +120,9 @@ class Reference(msgspec.Struct, frozen=True):
     targets: np.ndarray[Any, Any]
     unseen: np.ndarray[Any, Any]
     malignant: FloatArray
+    out_of_fold: FloatArray
+    feature_thresholds: FloatArray
+    score_thresholds: FloatArray
 
 
 def publish(root: Path, manifest: Manifest, files: Mapping[str, Callable[[Path], object]]) -> Path:

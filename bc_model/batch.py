@@ -1,27 +1,21 @@
 """Scoring a CSV file into a CSV file, a chunk at a time; on bad input nothing is written."""
 
-import csv
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from tqdm import tqdm
 
-from bc_model.classifier import Answer, Classifier
+from bc_model.answer_table import AnswerWriter
+from bc_model.classifier import Classifier
 from bc_model.csv_cases import Case, CaseReader, DataError, open_cases
 
 CHUNK = 1000
-
-COLUMNS = (
-    "id", "prediction", "diagnosis", "probability_benign", "probability_malignant",
-    "interval_malignant_low", "interval_malignant_high", "support", "threshold", "model_version",
-    "warnings",
-)  # fmt: skip
 
 
 def predict_file(source: Path, output: Path | None, classifier: Classifier) -> None:
@@ -43,8 +37,7 @@ def predict_file(source: Path, output: Path | None, classifier: Classifier) -> N
 
 
 def _write(source: Path, answers: IO[str], classifier: Classifier) -> None:
-    writer = csv.writer(answers, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer = AnswerWriter(answers)
     number = 0
     with (
         open_cases(source) as file,
@@ -55,7 +48,7 @@ def _write(source: Path, answers: IO[str], classifier: Classifier) -> None:
             X = np.array([case.values for case in chunk])
             for case, answer in zip(chunk, classifier.answers(X), strict=True):
                 number += 1
-                writer.writerow(_row(case.identifier or str(number), answer))
+                writer.write(case.identifier or str(number), answer)
             if file.seekable():
                 bar.update(file.buffer.tell() - bar.n)
     if reader.problems:
@@ -66,16 +59,3 @@ def _chunks(cases: Iterable[Case]) -> Iterator[list[Case]]:
     iterator = iter(cases)
     while chunk := list(islice(iterator, CHUNK)):
         yield chunk
-
-
-def _row(identifier: str, answer: Answer) -> list[Any]:
-    low, high = answer.interval_malignant
-    warnings = "; ".join(
-        f"{caution.feature}: {caution.detail}" if caution.feature else caution.detail
-        for caution in answer.warnings
-    )
-    return [
-        identifier, answer.prediction, answer.diagnosis, answer.probability_benign,
-        answer.probability_malignant, low, high, answer.support, answer.threshold,
-        answer.model_version, warnings,
-    ]  # fmt: skip

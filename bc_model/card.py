@@ -1,5 +1,6 @@
 """The model card: generated text and plots, after Mitchell et al. (2019) and TRIPOD+AI (2024)."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,21 +11,12 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_curve
 
 from bc_model.artifact import Figure, Manifest
+from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats
 from bc_model.csv_cases import MALIGNANT
 from bc_model.dataset import FloatArray, IntArray
-from bc_model.predictor import INTERVAL_LEVEL, NEIGHBOURS
+from bc_model.predictor import INTERVAL_LEVEL
 
 CALIBRATION_BINS = 10
-
-METRIC_NAMES = {
-    "accuracy": "Accuracy",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "roc_auc": "ROC AUC",
-    "brier": "Brier score (lower is better)",
-    "log_loss": "Log loss (lower is better)",
-    "ece": "Expected calibration error (lower is better)",
-}
 
 
 def text(manifest: Manifest) -> str:
@@ -45,11 +37,9 @@ Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries
 
 ## Intended use
 
-Research, teaching and the demonstration of machine learning in operation.
+{INTENDED_USE}
 
-**Out of scope:** diagnosis, screening, or any decision about a patient. This is not a medical \
-device. Images from other microscopes, stains or segmentation programs give other measurements \
-than those it was trained on.
+**Out of scope:** {OUT_OF_SCOPE}
 
 ## Data
 
@@ -82,17 +72,7 @@ Out of fold, with 95 % Wilson intervals.
 
 ## Caveats
 
-- The data are {data.cases} cases chosen for a study; the share of malignant ones \
-({data.malignant / data.cases:.0%}) is not that of any practice, and predictive values and \
-probabilities do not carry over to another share.
-- Nothing is known about age, ethnicity, centre or equipment, so no figure can be given for any \
-group.
-- The interval tells how much the answer depends on which cases were drawn for training. It does \
-not cover measurement error, or a population other than this one.
-- Far from every training case the answer has no basis. `support` compares the closeness of the \
-{NEIGHBOURS} nearest training cases with what is usual among these, and a case further off than \
-any held-out case of cross-validation is answered with a warning.
-- The support vectors are training cases: who has the model file has those measurements.
+{_list(caveats(manifest))}
 """
 
 
@@ -115,6 +95,10 @@ def plot_calibration(path: Path, y: IntArray, malignant: FloatArray) -> None:
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     axes.plot(predicted, observed, marker="o", color="C0")
     _save(plot, path)
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _performance(manifest: Manifest) -> str:

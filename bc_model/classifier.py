@@ -13,7 +13,7 @@ from bc_model import artifact
 from bc_model.artifact import Manifest
 from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.explanation import Explainer
-from bc_model.predictor import FloatArray, ModelArrays, Predictor, Scores
+from bc_model.predictor import FloatArray, ModelArrays, Predictor, Scores, interval
 
 NO_BASIS = (
     "the model has no basis for this case: it lies further from the training cases than any "
@@ -55,26 +55,34 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contribution(msgspec.Struct, frozen=True):
-    """What a feature's value adds to the log-odds, compared with the training median."""
+    """What a feature's value adds to the log-odds, compared with the training median.
+
+    ``interval`` is the 90 % bootstrap interval.
+    """
 
     feature: str
     value: float
     baseline: float
     contribution: float
+    interval: tuple[float, float]
 
 
 class Explanation(msgspec.Struct, frozen=True):
     """Exact Shapley values: ``baseline + sum = log_odds``.
 
     The baseline is the case in which every feature has its training median; ``measurements`` are
-    the sums over mean, error and worst of the ten measurements.
+    the sums over mean, error and worst of the ten measurements. Intervals are 90 % bootstrap
+    intervals.
     """
 
     unit: str
     baseline: float
     sum: float
     log_odds: float
+    baseline_interval: tuple[float, float]
+    log_odds_interval: tuple[float, float]
     measurements: dict[str, float]
+    measurement_intervals: dict[str, tuple[float, float]]
     features: list[Contribution]
 
 
@@ -88,6 +96,9 @@ class Classifier:
         self.names = [feature.name for feature in manifest.features]
         self._predictor = Predictor(arrays)
         self._explainer = Explainer(arrays)
+        measurements = [feature.measurement for feature in manifest.features]
+        self._measurements = list(dict.fromkeys(measurements))
+        self._belongs = np.array([[m == name for name in self._measurements] for m in measurements])
 
     @classmethod
     def load(cls, directory: Path, threshold: float | None = None) -> Self:
@@ -112,18 +123,29 @@ class Classifier:
     def explain(self, x: FloatArray) -> Explanation:
         """Return what each value of ``x`` (30,) contributes to its answer."""
         baseline = self._explainer.baseline
-        log_odds, baseline_log_odds = self.score(np.stack([x, baseline])).log_odds.tolist()
-        contributions = self._explainer.contributions(x).tolist()
+        ends = self._predictor.log_odds(np.stack([x, baseline]))
+        log_odds, baseline_log_odds = ends[:, 0].tolist()
+        log_odds_interval, baseline_interval = _intervals(ends)
+        contributions = self._explainer.contributions(x)
+        names, by_measurement = self._measurements, contributions @ self._belongs
         return Explanation(
             unit="log-odds of malignant",
             baseline=baseline_log_odds,
-            sum=sum(contributions),
+            sum=sum(contributions[0].tolist()),
             log_odds=log_odds,
-            measurements=self._by_measurement(contributions),
+            baseline_interval=baseline_interval,
+            log_odds_interval=log_odds_interval,
+            measurements=dict(zip(names, by_measurement[0].tolist(), strict=True)),
+            measurement_intervals=dict(zip(names, _intervals(by_measurement.T), strict=True)),
             features=[
-                Contribution(name, value, median, contribution)
-                for name, value, median, contribution in zip(
-                    self.names, x.tolist(), baseline.tolist(), contributions, strict=True
+                Contribution(*columns)
+                for columns in zip(
+                    self.names,
+                    x.tolist(),
+                    baseline.tolist(),
+                    contributions[0].tolist(),
+                    _intervals(contributions.T),
+                    strict=True,
                 )
             ],
         )
@@ -156,8 +178,7 @@ class Classifier:
             cautions.append(Caution("no_basis", None, NO_BASIS))
         return cautions
 
-    def _by_measurement(self, contributions: list[float]) -> dict[str, float]:
-        sums: dict[str, float] = {}
-        for feature, contribution in zip(self.manifest.features, contributions, strict=True):
-            sums[feature.measurement] = sums.get(feature.measurement, 0.0) + contribution
-        return sums
+
+def _intervals(values: FloatArray) -> list[tuple[float, float]]:
+    low, high = interval(values)
+    return list(zip(low.tolist(), high.tolist(), strict=True))

@@ -2,12 +2,15 @@
 
 Three layouts are understood: a header row with the feature names in any order, UCI's
 ``wdbc.data`` (id, M or B, 30 values) and the 30 values alone; the latter two have no header.
+Where semicolons or tabs stand between the values, as spreadsheets write them in much of Europe,
+the decimal separator may be a comma.
 """
 
 import csv
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -101,7 +104,9 @@ class CaseReader:
         self.problems: list[Problem] = []
         self.targets: list[int] = []
         self._line_of_identifier: dict[str, int] = {}
-        self._rows = csv.reader(file, strict=True)
+        start = _through_first_row(file)
+        self._separator = _separator(start[-1])
+        self._rows = csv.reader(chain(start, file), delimiter=self._separator, strict=True)
         self._labelled = labelled
 
     def __iter__(self) -> Iterator[Case]:
@@ -117,7 +122,7 @@ class CaseReader:
         if first is None:
             self._note(0, "", "is empty")
             return
-        if any(_number(cell) is not None for cell in first):
+        if any(self._number(cell) is not None for cell in first):
             layout = self._headless_layout(first)
             if layout is None:
                 return
@@ -175,7 +180,7 @@ class CaseReader:
         values = []
         for name, index in layout.features.items():
             cell = row[index].strip()
-            value = _number(cell)
+            value = self._number(cell)
             if value is None or not math.isfinite(value):
                 self._note(line, layout.columns[index], f"{cell!r} is not a number")
             elif value < 0:
@@ -210,6 +215,9 @@ class CaseReader:
             if first != line:
                 self._note(line, "id", f"{identifier!r} stands on line {first} already")
 
+    def _number(self, cell: str) -> float | None:
+        return _number(cell if self._separator == "," else cell.replace(",", "."))
+
     def _note(self, line: int, column: str, detail: str) -> None:
         self.problems.append(Problem(line, column, detail))
 
@@ -222,6 +230,19 @@ def _without_blank_end(row: list[str], width: int) -> list[str]:
     while len(row) > width and not row[-1].strip():
         row.pop()
     return row
+
+
+def _through_first_row(file: TextIO) -> list[str]:
+    """Return the lines of ``file`` up to the first that is not blank."""
+    lines = [file.readline()]
+    while lines[-1].isspace():
+        lines.append(file.readline())
+    return lines
+
+
+def _separator(line: str) -> str:
+    """Return what stands between the values: a semicolon or tab where there are enough of them."""
+    return next((mark for mark in ";\t" if line.count(mark) >= FEATURE_COUNT - 1), ",")
 
 
 def _number(cell: str) -> float | None:

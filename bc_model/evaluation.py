@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from bc_model.artifact import Figure, OperatingPoint, Parameters
 from bc_model.csv_cases import MALIGNANT
 from bc_model.dataset import Dataset, FloatArray, IntArray
-from bc_model.metrics import METRICS, Z_95, bootstrap_weights, measure, wilson
+from bc_model.metrics import METRICS, Z_95, bootstrap_weights, measure, operating_point
 from bc_model.predictor import Predictor, closeness, kernel
 from bc_model.training import (
     CALIBRATION_FOLDS,
@@ -119,15 +119,8 @@ def summarise(y: IntArray, out_of_fold: OutOfFold, threshold: float) -> dict[str
 
 
 def operating_points(y: IntArray, malignant: FloatArray) -> list[OperatingPoint]:
-    """Return what each threshold does, averaged over the repeats of ``malignant`` (r, n)."""
-    positive = y == MALIGNANT
-    points = []
-    for threshold in THRESHOLDS:
-        called = (malignant >= threshold).mean(axis=0)
-        sensitivity = wilson(float(called[positive].sum()), int(positive.sum()))
-        specificity = wilson(float((1 - called[~positive]).sum()), int((~positive).sum()))
-        points.append(OperatingPoint(threshold, sensitivity, specificity))
-    return points
+    """Return what each of ``THRESHOLDS`` does to the repeats of ``malignant`` (r, n)."""
+    return [operating_point(y, malignant, threshold) for threshold in THRESHOLDS]
 
 
 def unseen_figures(y: IntArray, malignant: FloatArray, threshold: float) -> dict[str, Figure]:

@@ -19,7 +19,8 @@ def shapley_values(
     """Return the contributions (d,) of ``z`` (d,) against ``baseline`` (d,).
 
     The function explained is ``kernel(z, cases) @ coefficients`` with ``cases`` (n, d); the
-    contributions add up to its difference between ``z`` and ``baseline``.
+    contributions add up to its difference between ``z`` and ``baseline``. Rows of
+    ``coefficients`` (k, n) are functions of their own, each with its contributions (k, d).
     """
     present = np.exp(-gamma * (z - cases) ** 2)
     absent = np.exp(-gamma * (baseline - cases) ** 2)
@@ -55,14 +56,17 @@ class Explainer:
 
     def __init__(self, arrays: ModelArrays) -> None:
         """Keep of the fitted model ``arrays`` what carries weight in its answer."""
-        used = arrays.coefficients[0] != 0
+        used = (arrays.coefficients != 0).any(axis=0)
         self._arrays = arrays
         self._cases = np.ascontiguousarray(arrays.cases[used])
-        self._coefficients = arrays.coefficients[0, used]
+        self._coefficients = arrays.coefficients[:, used]
         self.baseline = arrays.median
 
     def contributions(self, x: FloatArray) -> FloatArray:
-        """Return what each feature of ``x`` (30,) adds to the log-odds of malignant (30,)."""
+        """Return what each feature of ``x`` (30,) adds to the log-odds of malignant (1 + B, 30).
+
+        Row 0 is the model's, the rows below are those of its bootstrap refits.
+        """
         z, baseline = standardise(np.stack([x, self.baseline]), self._arrays)
         gamma = float(self._arrays.gamma)
         return shapley_values(z, baseline, self._cases, self._coefficients, gamma)

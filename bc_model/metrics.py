@@ -6,7 +6,7 @@ and interval come from the same few matrix products as the figures themselves.
 
 import numpy as np
 
-from bc_model.artifact import Figure
+from bc_model.artifact import Figure, OperatingPoint
 from bc_model.csv_cases import MALIGNANT
 from bc_model.dataset import BoolArray, FloatArray, IntArray
 
@@ -69,7 +69,18 @@ def bootstrap_weights(y: IntArray, resamples: int, generator: np.random.Generato
     return weights
 
 
-def wilson(successes: float, trials: int) -> Figure:
+def operating_point(y: IntArray, malignant: FloatArray, threshold: float) -> OperatingPoint:
+    """Return what a threshold does, averaged over the repeats of ``malignant`` (r, n)."""
+    positive = y == MALIGNANT
+    called = (malignant >= threshold).mean(axis=0)
+    return OperatingPoint(
+        threshold,
+        sensitivity=wilson(float(called[positive].sum()), int(positive.sum())),
+        specificity=wilson(float((1 - called[~positive]).sum()), int((~positive).sum())),
+    )
+
+
+def wilson(successes: float, trials: float) -> Figure:
     """Return a proportion with its 95 % score interval (Wilson, JASA 22, 1927)."""
     share = successes / trials
     spread = Z_95 * np.sqrt(share * (1 - share) / trials + (Z_95 / trials) ** 2 / 4)

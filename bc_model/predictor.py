@@ -93,6 +93,20 @@ def expit(log_odds: FloatArray) -> FloatArray:
     return probability
 
 
+def interval(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the ends (n,) of the interval around column 0 of ``values`` (n, 1 + B).
+
+    The other columns are the bootstrap refits'.
+    """
+    refits = np.sort(values[:, 1:], axis=1)
+    tail = (1 - INTERVAL_LEVEL) / 2
+    last = refits.shape[1] - 1
+    # The point lies within its own interval also where all refits happen to lie to one side.
+    low = np.minimum(_at_rank(refits, tail * last), values[:, 0])
+    high = np.maximum(_at_rank(refits, (1 - tail) * last), values[:, 0])
+    return low, high
+
+
 class Predictor:
     """Answers for cases of 30 measurements, in the order of the model's features."""
 
@@ -101,9 +115,6 @@ class Predictor:
         self.arrays = arrays
         self._gamma = float(arrays.gamma)
         self._floor = float(arrays.closeness_floor)
-        refits = len(arrays.coefficients) - 1
-        tail = (1 - INTERVAL_LEVEL) / 2
-        self._low_rank, self._high_rank = tail * (refits - 1), (1 - tail) * (refits - 1)
 
     def score(self, X: FloatArray) -> Scores:
         """Return the answers for ``X`` (n, 30), finite and not negative."""
@@ -114,15 +125,23 @@ class Predictor:
         columns = zip(*(vars(chunk).values() for chunk in chunks), strict=True)
         return Scores(*(np.concatenate(column) for column in columns))
 
+    def log_odds(self, X: FloatArray) -> FloatArray:
+        """Return the log-odds of malignant (n, 1 + B) by the model and its bootstrap refits."""
+        return self._log_odds(self._similarity(X))
+
+    def _similarity(self, X: FloatArray) -> FloatArray:
+        return kernel(standardise(X, self.arrays), self.arrays.cases, self._gamma)
+
+    def _log_odds(self, similarity: FloatArray) -> FloatArray:
+        log_odds: FloatArray = similarity @ self.arrays.coefficients.T + self.arrays.intercepts
+        return log_odds
+
     def _score(self, X: FloatArray) -> Scores:
         arrays = self.arrays
-        similarity = kernel(standardise(X, arrays), arrays.cases, self._gamma)
-        log_odds = similarity @ arrays.coefficients.T + arrays.intercepts
-        refits = np.sort(log_odds[:, 1:], axis=1)
+        similarity = self._similarity(X)
+        log_odds = self._log_odds(similarity)
         model = log_odds[:, 0]
-        # The point lies within its own interval also where all refits happen to lie to one side.
-        low = np.minimum(_at_rank(refits, self._low_rank), model)
-        high = np.maximum(_at_rank(refits, self._high_rank), model)
+        low, high = interval(log_odds)
         close = closeness(similarity)
         ranks = np.searchsorted(arrays.closeness, close, side="right")
         return Scores(

@@ -15,7 +15,8 @@ from bc_model import artifact, card
 from bc_model.artifact import Feature, Manifest, Parameters, Reference, TrainingData
 from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.dataset import BoolArray, Dataset, FloatArray
-from bc_model.drift import bin_counts, bin_edges
+from bc_model.drift import bin_counts, bin_edges, bin_numbers, score_counts
+from bc_model.drift_null import null_thresholds
 from bc_model.evaluation import (
     OutOfFold,
     cross_validate,
@@ -35,8 +36,8 @@ _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 # The modules whose code decides what an artifact holds.
 _SOURCES = (
-    "artifact", "card", "dataset", "drift", "evaluation", "features", "metrics", "predictor",
-    "publishing", "training",
+    "artifact", "card", "card_words", "dataset", "drift", "drift_null", "evaluation", "features",
+    "metrics", "predictor", "publishing", "training",
 )  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def train(
     seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
     fitted = fit(seen, parameters, lowest_closeness(seen), progress("bootstrap"))
     malignant = Predictor(fitted.arrays).score(dataset.X).malignant
-    reference = _reference(dataset, unseen, malignant)
+    reference = _reference(dataset, unseen, malignant, out_of_fold, parameters.seed)
     manifest = Manifest(
         format=artifact.FORMAT,
         model_version=outcome.model_version,
@@ -158,10 +159,24 @@ def _training_data(dataset: Dataset, unseen: BoolArray) -> TrainingData:
     )
 
 
-def _reference(dataset: Dataset, unseen: BoolArray, malignant: FloatArray) -> Reference:
-    edges = bin_edges(dataset.X[~unseen])
-    counts = bin_counts(dataset.X[~unseen], edges)
-    return Reference(edges, counts, dataset.X, dataset.y, unseen, malignant)
+def _reference(
+    dataset: Dataset, unseen: BoolArray, malignant: FloatArray, out_of_fold: OutOfFold, seed: int
+) -> Reference:
+    seen = dataset.X[~unseen]
+    edges = bin_edges(seen)
+    scores = score_counts(out_of_fold.malignant.T[:, :, None]).mean(axis=1)
+    feature_thresholds, score_thresholds = null_thresholds(bin_numbers(seen, edges), scores, seed)
+    return Reference(
+        edges=edges,
+        counts=bin_counts(seen, edges),
+        cases=dataset.X,
+        targets=dataset.y,
+        unseen=unseen,
+        malignant=malignant,
+        out_of_fold=out_of_fold.malignant,
+        feature_thresholds=feature_thresholds,
+        score_thresholds=score_thresholds,
+    )
 
 
 def _files(

@@ -29,11 +29,6 @@ def copy(model_dir: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(model_dir.resolve(), tmp_path / "copy"))
 
 
-@pytest.fixture
-def manifest(classifier: Classifier) -> Manifest:
-    return classifier.manifest
-
-
 def remove(path: Path) -> None:
     path.unlink()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bc_model.batch import CHUNK, COLUMNS, predict_file
+from bc_model.answer_table import COLUMNS, INTENDED_USE
+from bc_model.batch import CHUNK, predict_file
 from bc_model.classifier import NO_BASIS, Classifier
 from bc_model.csv_cases import DataError
 from bc_model.dataset import Dataset
@@ -62,6 +63,7 @@ def test_the_answers_are_the_classifiers(
             "threshold": "0.5",
             "model_version": classifier.manifest.model_version,
             "warnings": warnings,
+            "intended_use": INTENDED_USE,
         }
 
 

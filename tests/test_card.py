@@ -11,7 +11,7 @@ import pytest
 
 from bc_model import card
 from bc_model.artifact import Figure, Manifest, Parameters
-from bc_model.classifier import Classifier
+from bc_model.card_words import METRIC_NAMES
 from bc_model.dataset import Dataset, FloatArray, IntArray
 from bc_model.metrics import METRICS
 
@@ -20,24 +20,19 @@ Plot = Callable[[Path, IntArray, FloatArray], None]
 PLOTS = pytest.mark.parametrize("plot", [card.plot_roc, card.plot_calibration])
 
 
-@pytest.fixture(scope="module")
-def manifest(classifier: Classifier) -> Manifest:
-    return classifier.manifest
-
-
 def rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("|")]
 
 
 def test_every_metric_has_its_row(manifest: Manifest) -> None:
-    assert tuple(card.METRIC_NAMES) == METRICS
+    assert tuple(METRIC_NAMES) == METRICS
     text = card.text(manifest)
     for name in METRICS:
         out_of_fold, unseen = (
             f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
             for figure in (manifest.cross_validation[name], manifest.unseen[name])
         )
-        assert f"| {card.METRIC_NAMES[name]} | {out_of_fold} | {unseen} |" in rows(text)
+        assert f"| {METRIC_NAMES[name]} | {out_of_fold} | {unseen} |" in rows(text)
 
 
 def test_every_threshold_has_its_row(manifest: Manifest) -> None:

@@ -14,6 +14,7 @@ from bc_model.artifact import ArtifactError
 from bc_model.classifier import NO_BASIS, Answer, Caution, Classifier
 from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.dataset import Dataset, FloatArray
+from bc_model.explanation import Explainer
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS
 from bc_model.predictor import ModelArrays
 from tests.conftest import ROOT
@@ -156,6 +157,20 @@ def test_measurements_are_the_sums_of_mean_error_and_worst(
         )
         for name, *_ in MEASUREMENTS
     }
+
+
+def test_contributions_have_the_interval_of_their_refits(
+    classifier: Classifier, dataset: Dataset, arrays: ModelArrays
+) -> None:
+    explanation = classifier.explain(dataset.X[5])
+    refits = Explainer(arrays).contributions(dataset.X[5])[1:]
+    radius = [FEATURE_NAMES.index(name) for name in ("mean radius", "radius error", "worst radius")]
+    low, high = np.quantile(refits[:, radius].sum(axis=1), [0.05, 0.95])
+    assert explanation.measurement_intervals["radius"] == pytest.approx((low, high))
+    for column, feature in enumerate(explanation.features):
+        low, high = np.quantile(refits[:, column], [0.05, 0.95])
+        assert feature.interval == pytest.approx((low, high))
+        assert low <= feature.contribution <= high
 
 
 def test_only_what_differs_from_the_baseline_contributes(

@@ -69,6 +69,24 @@ def test_any_table_comes_back_exactly(
     assert {(case.identifier, case.target) for case in cases} == {(None, None)}
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("header", [True, False])
+def test_what_a_spreadsheet_writes_with_decimal_commas(separator: str, header: bool) -> None:
+    rows = [["id", *FEATURE_NAMES]] * header + [["7", *(str(v).replace(".", ",") for v in VALUES)]]
+    if not header:
+        rows[0].insert(1, "M")
+    text = "\r\n".join(["", *(separator.join(row) for row in rows), ""])
+    (case,), found = read(text)
+    assert found == []
+    assert (case.line, case.identifier, case.values) == (2 + header, "7", VALUES)
+
+
+def test_with_semicolons_a_separator_of_thousands_is_no_number() -> None:
+    cells = ["1.234,5", *map(str, VALUES[1:])]
+    _, found = read(";".join(cells))
+    assert found == [Problem(1, FEATURE_NAMES[0], "'1.234,5' is not a number")]
+
+
 @deterministic
 @given(names, st.integers(0, 2), st.integers(0, 29), st.one_of(not_numbers, gibberish))
 def test_any_cell_that_is_no_number_is_reported_where_it_is(

@@ -1,11 +1,21 @@
-"""Quantile bins, against NumPy's histograms."""
+"""Quantile bins, against NumPy's histograms; the statistics, against SciPy's."""
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare, ks_2samp
 
 from bc_model.artifact import Reference
 from bc_model.dataset import Dataset, FloatArray
-from bc_model.drift import BINS, bin_counts, bin_edges, bin_numbers
+from bc_model.drift import (
+    BINS,
+    PROBABILITY_BUCKETS,
+    bin_counts,
+    bin_edges,
+    bin_numbers,
+    feature_drift,
+    score_counts,
+    score_drift,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +67,40 @@ def test_the_artifact_holds_the_bins_of_the_seen_cases(reference: Reference) -> 
     seen = reference.cases[~reference.unseen]
     np.testing.assert_array_equal(reference.edges, bin_edges(seen))
     np.testing.assert_array_equal(reference.counts, bin_counts(seen, reference.edges))
+
+
+def test_feature_drift_is_chi_squared_of_two_samples(reference: Reference) -> None:
+    counts = bin_counts(reference.cases[reference.unseen] * 1.1, reference.edges)
+    n, m = reference.unseen.sum(), (~reference.unseen).sum()
+    expected = [
+        m / (n + m) * chisquare(row, of_training * n / m).statistic
+        for row, of_training in zip(counts, reference.counts, strict=True)
+    ]
+    np.testing.assert_allclose(feature_drift(counts, reference.counts), expected, rtol=1e-12)
+
+
+def test_a_bin_without_training_cases_counts_for_nothing() -> None:
+    assert feature_drift(np.array([5, 5, 90]), np.array([50, 50, 0])) == pytest.approx(
+        100 * 100 / 200 * 2 * 0.45**2 / 0.5
+    )
+
+
+def test_the_same_shares_are_no_drift(reference: Reference) -> None:
+    assert feature_drift(reference.counts * 7, reference.counts).max() < 1e-20
+    assert score_drift(np.arange(14) * 3, np.arange(14)) == 0
+
+
+def test_answers_are_counted_in_the_buckets_of_the_histogram() -> None:
+    malignant = np.array([[0.01, 0.0100001, 0.5, 0.96], [0.0, 1.0, 1.0, 0.995]])
+    counts = dict(zip(PROBABILITY_BUCKETS, score_counts(malignant).T.tolist(), strict=True))
+    used = {bound: count for bound, count in counts.items() if any(count)}
+    assert used == {0.01: [1, 1], 0.05: [1, 0], 0.5: [1, 0], 0.99: [1, 0], 1: [0, 3]}
+
+
+def test_score_drift_is_kolmogorov_and_smirnovs(reference: Reference) -> None:
+    bounds = np.array(PROBABILITY_BUCKETS)
+    answers = reference.malignant[reference.unseen], reference.out_of_fold[0]
+    bucketed = (bounds[np.searchsorted(bounds, each)] for each in answers)
+    n, m = map(len, answers)
+    expected = ks_2samp(*bucketed).statistic * np.sqrt(n * m / (n + m))
+    assert score_drift(*map(score_counts, answers)) == pytest.approx(expected, rel=1e-12)

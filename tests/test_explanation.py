@@ -1,5 +1,6 @@
 """Shapley values, against their definition: every feature in every coalition of the others."""
 
+import dataclasses
 import sys
 from itertools import combinations
 from math import factorial
@@ -138,7 +139,7 @@ def test_the_explainer_explains_the_log_odds_of_every_case(
     explainer, predictor = Explainer(arrays), Predictor(arrays)
     (start,) = predictor.score(explainer.baseline[None]).log_odds
     for row in range(0, 569, 10):
-        contributions = explainer.contributions(dataset.X[row])
+        contributions = explainer.contributions(dataset.X[row])[0]
         (end,) = predictor.score(dataset.X[row : row + 1]).log_odds
         assert contributions.sum() == pytest.approx(end - start, abs=1e-9)
 
@@ -148,14 +149,26 @@ def test_the_baseline_is_the_training_median_and_explains_itself_by_nothing(
 ) -> None:
     explainer = Explainer(arrays)
     np.testing.assert_array_equal(explainer.baseline, arrays.median)
-    np.testing.assert_array_equal(explainer.contributions(arrays.median), np.zeros(30))
+    np.testing.assert_array_equal(explainer.contributions(arrays.median), np.zeros((51, 30)))
+
+
+def test_every_refit_is_explained_too(arrays: ModelArrays, dataset: Dataset) -> None:
+    contributions = Explainer(arrays).contributions(dataset.X[5])
+    for refit in (1, 25, 50):
+        alone = dataclasses.replace(
+            arrays,
+            coefficients=arrays.coefficients[[refit, refit, refit]],
+            intercepts=arrays.intercepts[[refit, refit, refit]],
+        )
+        start, end = Predictor(alone).score(np.stack([arrays.median, dataset.X[5]])).log_odds
+        assert contributions[refit].sum() == pytest.approx(end - start, abs=1e-9)
 
 
 @pytest.mark.parametrize("extreme", [0, 1e9, sys.float_info.max])
 def test_extreme_cases_have_finite_explanations(arrays: ModelArrays, extreme: float) -> None:
     explainer, predictor = Explainer(arrays), Predictor(arrays)
     X = np.stack([np.full(30, extreme), arrays.median])
-    contributions = explainer.contributions(X[0])
+    contributions = explainer.contributions(X[0])[0]
     end, start = predictor.score(X).log_odds
     assert np.isfinite(contributions).all()
     assert contributions.sum() == pytest.approx(end - start, abs=1e-9)

@@ -157,6 +157,7 @@ def test_bad_data_are_refused_with_every_reason(
         ["predict", "{cases}", "--model", "missing"],
         ["predict", "{cases}", "--model", "{model}", "-o", "missing/answers.csv"],
         ["verify", "missing"],
+        ["drift", "--model", "missing"],
     ],
 )
 def test_what_is_missing_is_named(
@@ -276,10 +277,17 @@ def test_verify_finds_answers_that_are_not_those_at_training(
     assert ("answers differ from those at training by up to 1.0e-08" in errors) == (code == 1)
 
 
+def test_drift_prints_its_tables(model_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drift", "--model", str(model_dir), "--runs", "10"]) == 0
+    false_alarms, found = capsys.readouterr().out.split("\n\n")
+    assert false_alarms.startswith("| nothing has changed | 50 cases | 100 cases |")
+    assert found.startswith("| found | 50 cases | 100 cases |")
+
+
 def test_help_names_commands_and_defaults() -> None:
     general, of_train = run("--help"), run("train", "--help")
     assert (general.returncode, of_train.returncode) == (0, 0)
-    for command in ("train", "evaluate", "predict", "verify"):
+    for command in ("train", "evaluate", "predict", "verify", "drift"):
         assert f"\n    {command} " in general.stdout
     text = " ".join(of_train.stdout.split())
     for name, value in DEFAULT_FLOORS.items():
@@ -312,6 +320,7 @@ def test_help_names_commands_and_defaults() -> None:
         (["train", "--seed", "1.5"], "argument --seed: invalid"),
         (["evaluate", "--repeats", "1"], "argument --repeats: 1 is less than 2"),
         (["evaluate", "--simulations", "0"], "argument --simulations: 0 is less than 2"),
+        (["drift", "--runs", "9"], "argument --runs: 9 is less than 10"),
         (["predict"], "required: FILE"),
         (["forget"], "invalid choice: 'forget'"),
         ([], "required: COMMAND"),

@@ -18,7 +18,7 @@ from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import DEFAULT_FLOORS, FloorError
-from bc_model.metrics import METRICS
+from bc_model.metrics import METRICS, operating_point
 from bc_model.publishing import Outcome, model_version, plan, train
 from bc_model.training import Progress, T, unseen_cases
 from tests.conftest import ROOT
@@ -270,6 +270,10 @@ def test_the_reference_holds_every_case_and_its_answer(
     np.testing.assert_array_equal(reference.targets, dataset.y)
     np.testing.assert_array_equal(reference.unseen, unseen_cases(dataset.y))
     np.testing.assert_array_equal(reference.malignant, classifier.score(dataset.X).malignant)
+    assert reference.out_of_fold.shape == (10, 569)
+    for threshold in (0.5, 0.95):
+        (point,) = (p for p in classifier.manifest.operating_points if p.threshold == threshold)
+        assert operating_point(reference.targets, reference.out_of_fold, threshold) == point
 
 
 def test_the_model_knows_the_unseen_cases_as_well_as_cross_validation_promises(
