@@ -3,14 +3,12 @@
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,16 +17,19 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from bc_model.artifact import ArtifactError, load_reference
-from bc_model.classifier import Answer, Classifier
+from bc_model.answer_table import INTENDED_USE
+from bc_model.artifact import ArtifactError, Reference, load_reference
+from bc_model.classifier import Classifier
 from bc_model.predictor import FloatArray
+from web.batch import CSV, JSON, NPY, BatchAnswer, BatchDecoder, as_csv, wants_csv
 from web.logs import log_config
 from web.metrics import Metrics
 from web.middleware import ObserveRequests
 from web.openapi import ExplainedAnswer, Health, Status, openapi_document
-from web.page import empty_form, filled_form
+from web.pages import Pages
 from web.problems import KINDS, ProblemError, on_http_exception, on_problem
-from web.requests import FeatureDecoder, read_body
+from web.requests import FeatureDecoder, media_type, read_body
+from web.scoring import Scorer
 from web.server import DrainingServer
 from web.settings import Settings, SettingsError, describe_settings, load_settings
 
@@ -49,21 +50,27 @@ def json_response(content: object, status: int = 200) -> Response:
 
 
 class Service:
-    """The routes' handlers, and what they share."""
+    """The API's handlers, and what they share."""
 
-    def __init__(self, settings: Settings, classifier: Classifier, metrics: Metrics) -> None:
-        """Serve ``classifier``."""
+    def __init__(
+        self, settings: Settings, classifier: Classifier, reference: Reference, metrics: Metrics
+    ) -> None:
+        """Serve ``classifier``; the page compares cases with those of ``reference``."""
         self.settings = settings
         self.classifier = classifier
         self.metrics = metrics
+        self._scorer = Scorer(classifier, metrics)
         self._decoder = FeatureDecoder(classifier.manifest.features)
+        self._batches = BatchDecoder(classifier.manifest.features, settings.max_batch_rows)
+        self._pages = Pages(html, settings, classifier, reference, self._scorer, self._batches)
         self._openapi = openapi_document()
 
     def routes(self) -> list[Route | Mount]:
         """Return everything that is served."""
         return [
-            Route("/", self.page, methods=["GET", "POST"]),
+            *self._pages.routes(),
             Route("/predict", self.predict, methods=["POST"]),
+            Route("/predict/batch", self.predict_batch, methods=["POST"]),
             Route("/explain", self.explain, methods=["POST"]),
             Route("/model", self.model),
             Route("/health", self.health),
@@ -79,12 +86,23 @@ class Service:
 
     async def predict(self, request: Request) -> Response:
         """POST /predict."""
-        return json_response(self._answer(await self._case(request)))
+        return json_response(self._scorer.answer(request, await self._case(request)))
+
+    async def predict_batch(self, request: Request) -> Response:
+        """POST /predict/batch."""
+        sent = media_type(request, JSON, CSV, NPY)
+        body = await read_body(request, self.settings.max_body_bytes)
+        batch = await run_in_threadpool(self._batches.decode, sent, body)
+        answers = await self._scorer.answers(request, batch.X)
+        if wants_csv(request.headers.get("accept", "")):
+            content = as_csv(batch.identifiers, answers)
+            return Response(content, headers={"Content-Type": "text/csv; charset=utf-8"})
+        return json_response(BatchAnswer(INTENDED_USE, answers))
 
     async def explain(self, request: Request) -> Response:
         """POST /explain."""
         x = await self._case(request)
-        answer = msgspec.structs.asdict(self._answer(x))
+        answer = msgspec.structs.asdict(self._scorer.answer(request, x))
         return json_response(ExplainedAnswer(**answer, explanation=self.classifier.explain(x)))
 
     async def model(self, request: Request) -> Response:
@@ -138,34 +156,10 @@ class Service:
             raise HTTPException(404)
         return Response(f"{kind.status} {kind.title}. {kind.remedy}\n", media_type="text/plain")
 
-    async def page(self, request: Request) -> Response:
-        """GET /: the empty form; POST /: the form as sent, with its result or its errors."""
-        if request.method != "POST":
-            return self._page(request, {"form": empty_form(self.classifier.manifest.features)})
-        media_type = "application/x-www-form-urlencoded"
-        body = await read_body(request, media_type, self.settings.max_body_bytes)
-        form = filled_form(self.classifier.manifest.features, body)
-        if form.errors:
-            request.state.problem = "invalid-values"
-            return self._page(request, {"form": form}, status=422)
-        explanation = self.classifier.explain(form.values)
-        context = {"form": form, "answer": self._answer(form.values), "explanation": explanation}
-        return self._page(request, context)
-
-    def _page(self, request: Request, context: dict[str, Any], status: int = 200) -> Response:
-        context |= {"manifest": self.classifier.manifest, "threshold": self.classifier.threshold}
-        return html.TemplateResponse(request, "index.html", context, status_code=status)
-
     async def _case(self, request: Request) -> FloatArray:
-        body = await read_body(request, "application/json", self.settings.max_body_bytes)
+        media_type(request, JSON)
+        body = await read_body(request, self.settings.max_body_bytes)
         return self._decoder.decode(body)
-
-    def _answer(self, x: FloatArray) -> Answer:
-        X = x[np.newaxis]
-        started = time.perf_counter()
-        answers = self.classifier.answers(X)
-        self.metrics.answered(X, answers, time.perf_counter() - started)
-        return answers[0]
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -176,9 +170,9 @@ def create_app(settings: Settings) -> Starlette:
     """
     classifier = Classifier.load(settings.model_dir, settings.threshold)
     manifest = classifier.manifest
-    edges = load_reference(settings.model_dir, manifest).edges
-    metrics = Metrics(classifier.names, edges, manifest.model_version, settings.version)
-    routes = Service(settings, classifier, metrics).routes()
+    reference = load_reference(settings.model_dir, manifest)
+    metrics = Metrics(classifier.names, reference, manifest.model_version, settings.version)
+    routes = Service(settings, classifier, reference, metrics).routes()
     pages = [route for route in routes if isinstance(route, Route)]
     metrics.expect((route.path, method) for route in pages for method in route.methods or ())
     templates = {route.endpoint: route.path for route in pages}

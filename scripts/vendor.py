@@ -1,4 +1,4 @@
-"""Fetch the front-end packages that static/vendor/packages.json pins, from the npm registry.
+"""Fetch the front-end packages that each vendor/packages.json pins, from the npm registry.
 
 A package is taken only if it has the recorded integrity (npm's SHA-512). To move to another
 version, change ``version``, empty ``integrity`` and run ``make vendor``; the new hashes are
@@ -15,13 +15,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-VENDOR = Path(__file__).parents[1] / "static" / "vendor"
-PACKAGES = VENDOR / "packages.json"
+ROOT = Path(__file__).parents[1]
+VENDORS = (ROOT / "static" / "vendor", ROOT / "tests" / "browser" / "vendor")
 
 
 def main() -> None:
     """Fetch every package and record the hashes."""
-    packages = json.loads(PACKAGES.read_text())
+    for vendor in VENDORS:
+        _fetch(vendor)
+
+
+def _fetch(vendor: Path) -> None:
+    recorded = vendor / "packages.json"
+    packages = json.loads(recorded.read_text())
     for name, package in packages.items():
         with tempfile.TemporaryDirectory() as directory:
             archive = _download(f"{name}@{package['version']}", directory)
@@ -29,8 +35,8 @@ def main() -> None:
             if package["integrity"] not in ("", f"sha512-{digest}"):
                 sys.exit(f"{name} {package['version']} is not the package that was recorded")
             package["integrity"] = f"sha512-{digest}"
-            _extract(archive, package)
-    PACKAGES.write_text(json.dumps(packages, indent=2) + "\n")
+            _extract(archive, package, vendor)
+    recorded.write_text(json.dumps(packages, indent=2) + "\n")
 
 
 def _download(specification: str, directory: str) -> Path:
@@ -40,8 +46,8 @@ def _download(specification: str, directory: str) -> Path:
     return archive
 
 
-def _extract(archive: Path, package: dict[str, Any]) -> None:
-    target = VENDOR / package["directory"]
+def _extract(archive: Path, package: dict[str, Any], vendor: Path) -> None:
+    target = vendor / package["directory"]
     target.mkdir(exist_ok=True)
     with tarfile.open(archive) as contents:
         for name in package["files"]:

@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 
 from bc_model import artifact
-from bc_model.artifact import Parameters, Reference
+from bc_model.artifact import Manifest, Parameters, Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import MINIMUM_PER_CLASS, Dataset, load_dataset
 from bc_model.evaluation import PIPELINES, Summary, cross_validate, summarise
 from bc_model.floors import DEFAULT_FLOORS
 from bc_model.predictor import ModelArrays
 from bc_model.publishing import train
+from tests.kubernetes_api import KubernetesApi, running_api, write_kubeconfig
+from tests.local_cluster import LocalCluster, LocalPod
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30
@@ -83,13 +85,18 @@ def classifier(model_dir: Path) -> Classifier:
 
 
 @pytest.fixture(scope="session")
-def arrays(model_dir: Path) -> ModelArrays:
-    return artifact.load_model(model_dir, artifact.read_manifest(model_dir))
+def manifest(model_dir: Path) -> Manifest:
+    return artifact.read_manifest(model_dir)
 
 
 @pytest.fixture(scope="session")
-def reference(model_dir: Path) -> Reference:
-    return artifact.load_reference(model_dir, artifact.read_manifest(model_dir))
+def arrays(model_dir: Path, manifest: Manifest) -> ModelArrays:
+    return artifact.load_model(model_dir, manifest)
+
+
+@pytest.fixture(scope="session")
+def reference(model_dir: Path, manifest: Manifest) -> Reference:
+    return artifact.load_reference(model_dir, manifest)
 
 
 def free_port() -> int:
@@ -100,9 +107,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_service(environment: Mapping[str, str], log: Path) -> Iterator[httpx2.Client]:
-    """Run ``python app.py`` on a free port and yield a client of it."""
-    port = free_port()
+def running_service(
+    environment: Mapping[str, str], log: Path, port: int | None = None
+) -> Iterator[httpx2.Client]:
+    """Run ``python app.py`` on ``port``, or a free one, and yield a client of it."""
+    port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py"],
@@ -143,3 +152,39 @@ def client(model_dir: Path, service_log: Path) -> Iterator[httpx2.Client]:
     """A client of a service that runs for the whole session."""
     with running_service({"MODEL_DIR": str(model_dir)}, service_log) as client:
         yield client
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of the kubeconfig; nothing is there yet."""
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    return path
+
+
+@pytest.fixture
+def connected(kubeconfig: Path) -> Iterator[KubernetesApi]:
+    """The Kubernetes API that the kubeconfig names."""
+    with running_api() as api:
+        write_kubeconfig(kubeconfig, api.server_port)
+        yield api
+
+
+@pytest.fixture(scope="session")
+def canary_client(
+    model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx2.Client]:
+    """A client of a second service that runs for the whole session, on the canary's track."""
+    log = tmp_path_factory.mktemp("canary") / "app.log"
+    with running_service({"MODEL_DIR": str(model_dir), "VERSION": "canary"}, log) as client:
+        yield client
+
+
+@pytest.fixture
+def local_cluster(
+    client: httpx2.Client, canary_client: httpx2.Client, model_dir: Path
+) -> LocalCluster:
+    """A cluster with one pod on each track: the two services."""
+    stable = LocalPod("stable-1", "stable", str(client.base_url))
+    return LocalCluster([stable, LocalPod("canary-1", "canary", str(canary_client.base_url))],
+                        model_dir)  # fmt: skip

@@ -1,5 +1,6 @@
 """The service as its clients see it: the real process, over a socket."""
 
+import io
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx2
 import numpy as np
@@ -294,9 +296,14 @@ def ask():
     for path in ("/predict", "/explain"):
         request = urllib.request.Request(base + path, body, headers)
         print(path, json.load(urllib.request.urlopen(request))["diagnosis"])
-    for path in ("/", "/metrics", "/model", "/openapi.json"):
+    for path in ("/", "/?example=benign", "/batch", "/model/card", "/metrics", "/model",
+                 "/openapi.json"):
         urllib.request.urlopen(base + path).read()
-    heavy = {"sklearn", "scipy", "joblib", "matplotlib"} & set(sys.modules)
+    for path, content_type, body in json.loads(os.environ["BODIES"]):
+        headers = {"Content-Type": content_type}
+        request = urllib.request.Request(base + path, body.encode("latin-1"), headers)
+        print(path, urllib.request.urlopen(request).status)
+    heavy = {"sklearn", "scipy", "joblib", "matplotlib", "tqdm"} & set(sys.modules)
     print("imported:", sorted(heavy))
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -307,12 +314,31 @@ runpy.run_path("app.py", run_name="__main__")
 """
 
 
+def bodies_of_batches() -> list[tuple[str, str, str]]:
+    """Paths with content types and bodies, as Latin-1 text."""
+    array = io.BytesIO()
+    np.save(array, np.array([MALIGNANT]))
+    row = ",".join(map(str, MALIGNANT))
+    part = 'Content-Disposition: form-data; name="cases"; filename="cases.csv"'
+    form = f"--limit\r\n{part}\r\n\r\n{row}\r\n--limit--\r\n"
+    case = urlencode(MALIGNANT_BY_NAME)
+    return [
+        ("/predict/batch", "application/json", json.dumps({"instances": [MALIGNANT]})),
+        ("/predict/batch", "text/csv", row),
+        ("/predict/batch", "application/x-npy", array.getvalue().decode("latin-1")),
+        ("/batch", "multipart/form-data; boundary=limit", form),
+        ("/", "application/x-www-form-urlencoded", case),
+        ("/export", "application/x-www-form-urlencoded", case),
+    ]
+
+
 def test_serving_imports_no_training_library_and_unpickles_nothing(model_dir: Path) -> None:
     environment = {
         **os.environ,
         "MODEL_DIR": str(model_dir),
         "PORT": str(free_port()),
         "BODY": json.dumps({"features": MALIGNANT}),
+        "BODIES": json.dumps(bodies_of_batches()),
         "LOG_LEVEL": "error",
         "no_proxy": "*",
     }
@@ -325,5 +351,7 @@ def test_serving_imports_no_training_library_and_unpickles_nothing(model_dir: Pa
         timeout=60,
         check=False,
     )
-    assert ended.stdout == "/predict malignant\n/explain malignant\nimported: []\n", ended.stderr
+    answers = ["/predict malignant", "/explain malignant"]
+    answers += [f"{path} 200" for path, _, _ in bodies_of_batches()]
+    assert ended.stdout.splitlines() == [*answers, "imported: []"], ended.stderr
     assert ended.returncode in (0, -signal.SIGTERM)

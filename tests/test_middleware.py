@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
-import numpy as np
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from bc_model.artifact import Reference
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT
 from tests.conftest import free_port
@@ -101,9 +101,9 @@ async def fail_during(request: Request) -> Response:
 
 
 @pytest.fixture
-def failing() -> Iterator[httpx2.Client]:
+def failing(reference: Reference) -> Iterator[httpx2.Client]:
     """A client of an application that fails before, and in the middle of, its answers."""
-    metrics = Metrics(list(FEATURE_NAMES), np.zeros((30, 9)), "v", "stable")
+    metrics = Metrics(FEATURE_NAMES, reference, "v", "stable")
 
     async def exposition(request: Request) -> Response:
         return Response(metrics.exposition("")[0])

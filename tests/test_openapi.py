@@ -10,8 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 
-# The page and what serves the document itself.
-NOT_API = {"/", "/openapi.json", "/docs", "/redoc", "/problems/{kind}", "/static"}
+# The pages and what serves the document itself.
+NOT_API = {
+    "/", "/batch", "/export", "/model/card", "/openapi.json", "/docs", "/redoc",
+    "/problems/{kind}", "/static",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +47,17 @@ def test_it_holds_every_route(client: httpx2.Client, document: dict[str, Any]) -
     )
 
 
-@pytest.mark.parametrize("path", ["/predict", "/explain", "/model", "/health", "/livez", "/readyz"])
+@pytest.mark.parametrize(
+    "path",
+    ["/predict", "/predict/batch", "/explain", "/model", "/health", "/livez", "/readyz"],
+)
 def test_answers_are_as_documented(
     client: httpx2.Client, document: dict[str, Any], path: str
 ) -> None:
     (method,) = document["paths"][path]
-    body = {"features": [1e9, *MALIGNANT[1:]]} if method == "post" else None
-    response = client.request(method, path, json=body)
+    case = [1e9, *MALIGNANT[1:]]
+    body = {"instances": [case]} if path.endswith("batch") else {"features": case}
+    response = client.request(method, path, json=body if method == "post" else None)
     content = document["paths"][path][method]["responses"]["200"]["content"]
     schema = content[response.headers["content-type"]]["schema"]
     validator(document, schema).validate(response.json())
@@ -101,3 +108,7 @@ def test_the_documented_example_is_answered(
 ) -> None:
     content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
     assert client.post("/predict", json=content["example"]).json()["diagnosis"] == "malignant"
+    batch = document["paths"]["/predict/batch"]["post"]["requestBody"]["content"]
+    assert set(batch) == {"application/json", "text/csv", "application/x-npy"}
+    answer = client.post("/predict/batch", json=batch["application/json"]["example"]).json()
+    assert [case["diagnosis"] for case in answer["predictions"]] == ["malignant", "malignant"]

@@ -7,9 +7,12 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
+from bc_model.answer_table import INTENDED_USE
+from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
-from tests.cases import MALIGNANT_BY_NAME
+from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
+from web.examples import choose_examples
 
 TYPED = {name: f" {value} ".replace(".", ",") for name, value in MALIGNANT_BY_NAME.items()}
 
@@ -40,7 +43,7 @@ def test_a_result_keeps_the_values_as_typed(client: httpx2.Client) -> None:
     assert title(response) == "Malignant: Breast tumour classifier"
     assert "Result: malignant" in response.text
     expected = client.post("/predict", json={"features": MALIGNANT_BY_NAME}).json()
-    assert f"{100 * expected['probability_malignant']:.1f} %" in response.text
+    assert f"{100 * expected['probability_malignant']:.1f}\N{NO-BREAK SPACE}%" in response.text
     assert 'name="mean radius" value="17,99"' in response.text
 
 
@@ -69,7 +72,7 @@ def test_an_error_is_on_top_and_at_its_field(
     assert f'name="mean radius" value="{html.escape(text)}"' in response.text.replace(
         "&#34;", "&quot;"
     )
-    assert "<script" not in response.text
+    assert "<script>" not in response.text
     assert 'name="mean texture" value="10,38"' in response.text
 
 
@@ -89,9 +92,107 @@ def test_a_doubled_field_is_an_error(client: httpx2.Client) -> None:
 def test_warnings_and_uncertainty_are_shown(client: httpx2.Client) -> None:
     response = submit(client, {**TYPED, "mean radius": "1e9"})
     assert title(response).startswith("Uncertain: ")
-    assert "Result: uncertain; the model leans to " in response.text
-    assert '<a href="#mean-radius">mean radius</a>: 1e+09 is outside' in response.text
-    assert "the model has no basis for this case" in response.text
+    assert "Result: uncertain</h2>" in response.text
+    assert "<strong>no basis</strong> for this case: it leans to " in response.text
+    assert '<a href="#mean-radius">Mean radius</a>: 1e+09 is outside' in response.text
+    assert "The model has no basis for this case" in response.text
+
+
+def test_a_row_in_one_field_is_spread_over_all(client: httpx2.Client) -> None:
+    for row in (",".join(map(str, MALIGNANT)), "842302\tM\t" + "\t".join(map(str, MALIGNANT))):
+        response = submit(client, {"worst area": row})
+        assert title(response) == "Malignant: Breast tumour classifier"
+        assert 'name="mean radius" value="17.99"' in response.text
+        assert 'name="worst area" value="2019.0"' in response.text
+
+
+def test_a_row_of_another_length_is_named(client: httpx2.Client) -> None:
+    response = submit(client, {**TYPED, "mean radius": "1;2;3"})
+    assert response.status_code == 422
+    assert "Mean radius holds 3 values; enter one number, like 13" in response.text
+
+
+@pytest.mark.parametrize("name", ["benign", "malignant", "borderline"])
+def test_an_example_fills_the_form(
+    client: httpx2.Client, classifier: Classifier, reference: Reference, name: str
+) -> None:
+    response = client.get("/", params={"example": name})
+    example = choose_examples(classifier, reference)[name]
+    assert f"Filled in: case {example.number} of the data set" in response.text
+    typed = re.findall(r'name="([^"]+)" value="([^"]+)" type="text"', response.text)
+    sent = {html.unescape(feature): float(text) for feature, text in typed}
+    assert [sent[feature] for feature in FEATURE_NAMES] == example.x.tolist()
+    assert title(submit(client, dict(typed))).startswith(
+        "Uncertain" if name == "borderline" else name.capitalize()
+    )
+
+
+def test_an_unknown_example_is_the_empty_form(client: httpx2.Client) -> None:
+    assert client.get("/", params={"example": "x"}).text == client.get("/").text
+
+
+def test_units_and_ranges_describe_every_field(
+    client: httpx2.Client, classifier: Classifier
+) -> None:
+    text = client.get("/").text
+    for feature in classifier.manifest.features:
+        unit = feature.measurement.replace(" ", "-") + "-unit"
+        identifier = feature.name.replace(" ", "-")
+        assert f'aria-describedby="{unit} {identifier}-hint"' in text
+        expected = "no unit" if feature.unit == "1" else f"in {feature.unit}"
+        assert f'<span id="{unit}">{expected}</span>' in text
+        hint = f"{feature.minimum:.4g} to {feature.maximum:.4g}"
+        assert f'id="{identifier}-hint">{hint}</span>' in text
+
+
+def test_a_result_says_all_it_must(client: httpx2.Client, classifier: Classifier) -> None:
+    text = submit(client, TYPED).text.replace("\N{NO-BREAK SPACE}", " ")
+    answer = client.post("/predict", json={"features": MALIGNANT_BY_NAME}).json()
+    low, high = answer["interval_malignant"]
+    assert f"90 % interval {100 * low:.1f} to {100 * high:.1f} %" in text
+    assert re.search(r"Of 100 such cases, about <strong>99</strong>\s+are malignant", text)
+    (point,) = (p for p in classifier.manifest.operating_points if p.threshold == 0.5)
+    for figure in (point.sensitivity, point.specificity):
+        shown = f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
+        assert shown in text
+    assert "For research and education. Not a medical device:" in text
+    assert f"Model {answer['model_version']}" in text
+    assert '<a href="/model/card">' in text
+    assert text.count('<svg class="place"') == 30
+    assert text.count('<svg class="bar ') == 40
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "name"),
+    [
+        ("/export", "application/json", "result.json"),
+        ("/export?format=csv", "text/csv", "result.csv"),
+    ],
+)
+def test_a_result_can_be_saved(
+    client: httpx2.Client, path: str, media_type: str, name: str
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    response = client.post(path, content=urlencode(TYPED), headers=headers).raise_for_status()
+    assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
+    assert response.headers["content-disposition"] == f'attachment; filename="{name}"'
+    expected = client.post("/predict", json={"features": MALIGNANT_BY_NAME}).json()
+    assert str(expected["probability_malignant"]) in response.text
+    assert INTENDED_USE in response.text
+
+
+def test_what_cannot_be_answered_cannot_be_saved(client: httpx2.Client) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    response = client.post("/export", content="mean+radius=x", headers=headers)
+    assert response.status_code == 422
+    assert "30 fields need your attention" in response.text
+
+
+@pytest.mark.parametrize("value", ["0", "1e-308", "1e308"])
+def test_extreme_cases_have_a_result(client: httpx2.Client, value: str) -> None:
+    response = submit(client, dict.fromkeys(FEATURE_NAMES, value))
+    assert title(response).startswith("Uncertain: ")
+    assert not re.search(r"\b(nan|inf)\b", response.text)
 
 
 def test_another_content_type_is_refused(client: httpx2.Client) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
+from web.errors import LISTED_ERRORS
 from web.problems import FieldError, ProblemError
-from web.requests import LISTED_ERRORS, FeatureDecoder
+from web.requests import FeatureDecoder
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=200)
 

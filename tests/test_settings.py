@@ -22,6 +22,7 @@ def test_defaults() -> None:
         version="stable",
         log_level="info",
         max_body_bytes=2**20,
+        max_batch_rows=5000,
         drain_seconds=0,
         shutdown_seconds=20,
     )

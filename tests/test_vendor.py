@@ -3,31 +3,43 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.conftest import ROOT
 
-VENDOR = ROOT / "static" / "vendor"
-PACKAGES = json.loads((VENDOR / "packages.json").read_text())
+VENDORS = pytest.mark.parametrize(
+    "vendor", [ROOT / "static" / "vendor", ROOT / "tests" / "browser" / "vendor"]
+)
 
 
-def test_every_file_has_its_recorded_hash() -> None:
-    for package in PACKAGES.values():
+def packages(vendor: Path) -> dict[str, Any]:
+    recorded: dict[str, Any] = json.loads((vendor / "packages.json").read_text())
+    return recorded
+
+
+@VENDORS
+def test_every_file_has_its_recorded_hash(vendor: Path) -> None:
+    for package in packages(vendor).values():
         assert package["integrity"].startswith("sha512-")
         for name, recorded in package["files"].items():
-            content = (VENDOR / package["directory"] / Path(name).name).read_bytes()
+            content = (vendor / package["directory"] / Path(name).name).read_bytes()
             assert hashlib.sha256(content).hexdigest() == recorded
 
 
-def test_every_package_has_its_licence_beside_it() -> None:
-    for package in PACKAGES.values():
-        assert (VENDOR / package["directory"] / "LICENSE").stat().st_size > 500
+@VENDORS
+def test_every_package_has_its_licence_beside_it(vendor: Path) -> None:
+    for package in packages(vendor).values():
+        assert (vendor / package["directory"] / "LICENSE").stat().st_size > 500
 
 
-def test_nothing_is_there_that_was_not_recorded() -> None:
+@VENDORS
+def test_nothing_is_there_that_was_not_recorded(vendor: Path) -> None:
     recorded = {
-        VENDOR / package["directory"] / Path(name).name
-        for package in PACKAGES.values()
+        vendor / package["directory"] / Path(name).name
+        for package in packages(vendor).values()
         for name in package["files"]
     }
-    present = {path for path in VENDOR.rglob("*") if path.is_file()}
-    assert present == recorded | {VENDOR / "packages.json"}
+    present = {path for path in vendor.rglob("*") if path.is_file()}
+    assert present == recorded | {vendor / "packages.json"}

@@ -12,12 +12,13 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from bc_model.artifact import load_reference, read_manifest
+from bc_model.artifact import Reference, load_reference, read_manifest
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT
 from tests.conftest import running_service
+from web.problems import REJECTIONS
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -46,12 +47,13 @@ def fresh(
 
 def test_known_labels_are_there_at_zero(fresh: tuple[httpx2.Client, Samples]) -> None:
     _, found = fresh
-    for status in ("200", "400", "413", "415", "422"):
-        labels = {"endpoint": "/predict", "method": "POST", "status": status}
-        assert value(found, "app_requests_total", **labels) == 0
+    for endpoint in ("/predict", "/predict/batch", "/explain"):
+        for status in ("200", "400", "413", "415", "422"):
+            labels = {"endpoint": endpoint, "method": "POST", "status": status}
+            assert value(found, "app_requests_total", **labels) == 0
     for diagnosis in ("malignant", "benign"):
         assert value(found, "app_predictions_total", prediction=diagnosis) == 0
-    for reason in ("malformed-json", "body-too-large", "unsupported-media-type", "invalid-values"):
+    for reason in REJECTIONS:
         assert value(found, "app_invalid_requests_total", reason=reason) == 0
     for feature in FEATURE_NAMES:
         assert value(found, "app_feature_out_of_range_total", feature=feature) == 0
@@ -130,12 +132,44 @@ def test_feature_bins_hold_each_value_once(
             assert added == expected[number]
 
 
+def test_drift_can_be_told_from_the_metrics_alone(
+    fresh: tuple[httpx2.Client, Samples], reference: Reference
+) -> None:
+    _, found = fresh
+    for feature, counts in zip(FEATURE_NAMES, reference.counts, strict=True):
+        for number, count in enumerate(counts):
+            labels = {"feature": feature, "bin": str(number)}
+            assert value(found, "app_feature_reference_values", **labels) == count
+    for name, thresholds in (
+        ("app_feature_drift_threshold", reference.feature_thresholds),
+        ("app_score_drift_threshold", reference.score_thresholds),
+    ):
+        assert value(found, name) == thresholds.max()
+
+
+def test_answers_and_their_reference_have_the_same_buckets(
+    fresh: tuple[httpx2.Client, Samples], reference: Reference
+) -> None:
+    _, found = fresh
+    name = "app_probability_malignant"
+    bounds = {dict(labels)["le"] for each, labels in found if each == f"{name}_bucket"}
+    for bound in bounds:
+        below = (reference.out_of_fold <= float(bound)).sum(axis=1).mean()
+        assert value(found, f"{name}_reference_bucket", le=bound) == round(below)
+    assert value(found, f"{name}_reference_count") == len(reference.cases)
+    total = reference.out_of_fold.mean(axis=0).sum()
+    assert value(found, f"{name}_reference_sum") == pytest.approx(total)
+
+
 def test_endpoints_are_templates_never_paths(client: httpx2.Client) -> None:
     for path in ("/nothing", "/secret/123", "/problems/not-found", "/static/style.css"):
         client.get(path)
     text = client.get("/metrics").text
     endpoints = set(re.findall(r'endpoint="([^"]*)"', text))
-    routes = {"/", "/predict", "/explain", "/model", "/health", "/livez", "/readyz", "/metrics"}
+    routes = {
+        "/", "/predict", "/predict/batch", "/explain", "/model", "/health", "/livez", "/readyz",
+        "/metrics", "/batch", "/export", "/model/card",
+    }  # fmt: skip
     documents = {"/openapi.json", "/docs", "/redoc", "/problems/{kind}", "/static", "unmatched"}
     assert endpoints == routes | documents
 
@@ -158,3 +192,48 @@ def test_openmetrics_when_asked_for(client: httpx2.Client, accept: str) -> None:
 def test_prometheus_text_otherwise(client: httpx2.Client, accept: str) -> None:
     response = client.get("/metrics", headers={"Accept": accept})
     assert response.headers["content-type"].startswith("text/plain; version=")
+
+
+def test_generated_traffic_is_kept_apart(client: httpx2.Client) -> None:
+    before = samples(client)
+    body = {"features": MALIGNANT}
+    client.post("/predict", json=body, headers={"X-Traffic": "generated"}).raise_for_status()
+    after = samples(client)
+    changed = {name for name, labels in after if after[name, labels] != before[name, labels]}
+    assert {name for name in changed if name.startswith("app_generated")} == {
+        "app_generated_requests_total",
+        "app_generated_request_duration_seconds_bucket",
+        "app_generated_request_duration_seconds_count",
+        "app_generated_request_duration_seconds_sum",
+        "app_generated_predictions_total",
+        "app_generated_probability_malignant_bucket",
+        "app_generated_probability_malignant_count",
+        "app_generated_probability_malignant_sum",
+    }
+    for name in ("app_predictions_total", "app_probability_malignant_count"):
+        assert name not in changed
+    assert "app_feature_values_total" not in changed
+    labels = {"endpoint": "/predict", "method": "POST", "status": "200"}
+    key = "app_requests_total", frozenset(labels.items())
+    assert after[key] == before[key]
+
+
+def test_every_case_of_a_batch_is_counted(
+    fresh: tuple[httpx2.Client, Samples], dataset: Dataset
+) -> None:
+    client, _ = fresh
+    before = samples(client)
+    X = [*dataset.X[:4].tolist(), (1000 * dataset.X[0]).tolist()]
+    answers = client.post("/predict/batch", json={"instances": X}).json()["predictions"]
+    after = samples(client)
+    malignant = [answer["diagnosis"] for answer in answers].count("malignant")
+    request = {"endpoint": "/predict/batch", "method": "POST", "status": "200"}
+    for name, labels, expected in (
+        ("app_predictions_total", {"prediction": "malignant"}, malignant),
+        ("app_probability_malignant_count", {}, 5),
+        ("app_prediction_latency_seconds_count", {}, 1),
+        ("app_prediction_unsupported_total", {}, 1),
+        ("app_feature_out_of_range_total", {"feature": "mean radius"}, 1),
+        ("app_requests_total", request, 1),
+    ):
+        assert value(after, name, **labels) - value(before, name, **labels) == expected

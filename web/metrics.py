@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -15,22 +14,24 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client import exposition as prometheus_text
-from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.registry import Collector
 
+from bc_model.artifact import Reference
 from bc_model.classifier import Answer
-from bc_model.drift import BINS, bin_counts
+from bc_model.drift import PROBABILITY_BUCKETS as PROBABILITY_BUCKETS  # the canary's, too
 from bc_model.predictor import FloatArray
+from web.drift_metrics import DriftReference, FeatureCounts
 from web.problems import KINDS, REJECTIONS
 
 REQUEST_BUCKETS = (
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+    0.00025, 0.00035, 0.0005, 0.0006, 0.0007, 0.00085, 0.001, 0.0012, 0.0015, 0.002, 0.0025, 0.003,
+    0.004, 0.005, 0.006, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 )  # fmt: skip
+"""Seconds; close together where the service answers, so that the canary's judge sees it slow."""
+
 SCORING_BUCKETS = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1,
 )  # fmt: skip
-PROBABILITY_BUCKETS = (0.01, 0.05, *(round(0.1 * step, 1) for step in range(1, 10)), 0.95, 0.99, 1)
 
 _IS_REFUSED = re.compile(r"q=0(\.0*)?")
 
@@ -39,36 +40,48 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 disable_created_metrics()
 
 
-class _FeatureCounts(Collector):
-    """Counts by feature, kept as arrays: one addition counts all 30 values of a case."""
+class _Traffic:
+    """Requests and their answers, under names that start with ``prefix``."""
 
-    def __init__(self, names: Sequence[str], edges: FloatArray) -> None:
-        self._names = names
-        self._edges = edges
-        self._bins = np.zeros((len(names), BINS), dtype=np.int64)
-        self._outside = np.zeros(len(names), dtype=np.int64)
-
-    def add(self, X: FloatArray, outside: Iterable[str]) -> None:
-        self._bins += bin_counts(X, self._edges)
-        for name in outside:
-            self._outside[self._names.index(name)] += 1
-
-    def collect(self) -> Iterable[Metric]:
-        values = CounterMetricFamily(
-            "app_feature_values",
-            "Values received, by decile of the training cases.",
-            labels=("feature", "bin"),
+    def __init__(self, prefix: str, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            f"{prefix}_requests_total",
+            "Requests answered.",
+            ("endpoint", "method", "status"),
+            registry=registry,
         )
-        outside = CounterMetricFamily(
-            "app_feature_out_of_range",
-            "Values received outside the range of the training cases.",
-            labels=("feature",),
+        self._durations = Histogram(
+            f"{prefix}_request_duration_seconds",
+            "Time from a request's arrival to the end of its answer.",
+            ("endpoint",),
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
         )
-        for name, bins, count in zip(self._names, self._bins, self._outside, strict=True):
-            for number, in_bin in enumerate(bins):
-                values.add_metric((name, str(number)), float(in_bin))
-            outside.add_metric((name,), float(count))
-        return values, outside
+        self._predictions = Counter(
+            f"{prefix}_predictions_total", "Cases answered.", ("prediction",), registry=registry
+        )
+        self._probability = Histogram(
+            f"{prefix}_probability_malignant",
+            "Probability of malignant that cases were answered with.",
+            buckets=PROBABILITY_BUCKETS,
+            registry=registry,
+        )
+        for diagnosis in ("malignant", "benign"):
+            self._predictions.labels(diagnosis)
+
+    def expect(self, endpoint: str, method: str, statuses: Iterable[int]) -> None:
+        for status in statuses:
+            self._requests.labels(endpoint, method, str(status))
+        self._durations.labels(endpoint)
+
+    def requested(self, endpoint: str, method: str, status: int, seconds: float) -> None:
+        self._requests.labels(endpoint, method, str(status)).inc()
+        self._durations.labels(endpoint).observe(seconds)
+
+    def answered(self, answers: Iterable[Answer]) -> None:
+        for answer in answers:
+            self._predictions.labels(answer.diagnosis).inc()
+            self._probability.observe(answer.probability_malignant)
 
 
 class Metrics:
@@ -77,27 +90,18 @@ class Metrics:
     def __init__(
         self,
         names: Sequence[str],
-        edges: FloatArray,
+        reference: Reference,
         model_version: str,
         track: str,
     ) -> None:
-        """Count values by the ``edges`` (30, 9) of each feature's bins."""
+        """Count values by the bins of ``reference``, and show it."""
         registry = self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        self._requests = Counter(
-            "app_requests_total",
-            "Requests answered.",
-            ("endpoint", "method", "status"),
-            registry=registry,
-        )
-        self._durations = Histogram(
-            "app_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer.",
-            ("endpoint",),
-            buckets=REQUEST_BUCKETS,
-            registry=registry,
-        )
+        self._traffic = {
+            is_generated: _Traffic("app_generated" if is_generated else "app", registry)
+            for is_generated in (False, True)
+        }
         self.in_progress = Gauge(
             "app_requests_in_progress", "Requests being answered.", registry=registry
         )
@@ -105,15 +109,6 @@ class Metrics:
             "app_prediction_latency_seconds",
             "Time to score one request's cases.",
             buckets=SCORING_BUCKETS,
-            registry=registry,
-        )
-        self._predictions = Counter(
-            "app_predictions_total", "Cases answered.", ("prediction",), registry=registry
-        )
-        self._probability = Histogram(
-            "app_probability_malignant",
-            "Probability of malignant that cases were answered with.",
-            buckets=PROBABILITY_BUCKETS,
             registry=registry,
         )
         self._uncertain = Counter(
@@ -139,10 +134,9 @@ class Metrics:
             registry=registry,
         )
         info.labels(model_version, track).set(1)
-        self._features = _FeatureCounts(names, edges)
+        self._features = FeatureCounts(names, reference.edges)
         registry.register(self._features)
-        for diagnosis in ("malignant", "benign"):
-            self._predictions.labels(diagnosis)
+        registry.register(DriftReference(names, reference))
         for reason in REJECTIONS:
             self._invalid.labels(reason)
 
@@ -152,16 +146,21 @@ class Metrics:
             statuses = [200]
             if method == "POST":
                 statuses += [KINDS[reason].status for reason in REJECTIONS]
-            for status in statuses:
-                self._requests.labels(endpoint, method, str(status))
-            self._durations.labels(endpoint)
+            for traffic in self._traffic.values():
+                traffic.expect(endpoint, method, statuses)
 
-    def answered(self, X: FloatArray, answers: Sequence[Answer], seconds: float) -> None:
-        """Count the answers to the cases ``X`` (n, 30), which took ``seconds`` to score."""
+    def answered(
+        self, X: FloatArray, answers: Sequence[Answer], seconds: float, is_generated: bool
+    ) -> None:
+        """Count the answers to the cases ``X`` (n, 30), which took ``seconds`` to score.
+
+        A traffic generator's cases are nobody's: they say nothing about what comes in.
+        """
         self._scoring.observe(seconds)
+        self._traffic[is_generated].answered(answers)
+        if is_generated:
+            return
         for answer in answers:
-            self._predictions.labels(answer.diagnosis).inc()
-            self._probability.observe(answer.probability_malignant)
             self._uncertain.inc(answer.is_uncertain)
             self._unsupported.inc(not answer.has_basis)
         outside = (
@@ -169,11 +168,12 @@ class Metrics:
         )
         self._features.add(X, outside)
 
-    def requested(self, endpoint: str, method: str, status: int, seconds: float) -> None:
+    def requested(
+        self, endpoint: str, method: str, status: int, seconds: float, is_generated: bool
+    ) -> None:
         """Count an answered request; a method nobody knows is counted as ``other``."""
         known = method if method in METHODS else "other"
-        self._requests.labels(endpoint, known, str(status)).inc()
-        self._durations.labels(endpoint).observe(seconds)
+        self._traffic[is_generated].requested(endpoint, known, status, seconds)
 
     def rejected(self, reason: str) -> None:
         """Count a request whose content was refused."""

@@ -21,6 +21,9 @@ UNMATCHED = "unmatched"
 CLIENT_CLOSED_REQUEST = 499
 """The status, by nginx's convention, of a request whose client went away before the answer."""
 
+TRAFFIC_HEADER, GENERATED = "X-Traffic", "generated"
+"""What a traffic generator says of itself; the metrics keep its requests apart."""
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -57,9 +60,12 @@ class ObserveRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        sent = headers.get("x-request-id", "")
         request_id = sent if _SANE_ID.fullmatch(sent) else secrets.token_hex(16)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["is_generated"] = headers.get(TRAFFIC_HEADER) == GENERATED
         started = time.perf_counter()
         status, recorded = 0, False
         received, received_all = 0, False
@@ -88,12 +94,12 @@ class ObserveRequests:
                 status = message["status"]
                 if status >= 400:
                     await receive_the_rest()
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
+                answered = MutableHeaders(scope=message)
+                answered["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                    answered.setdefault(name, value)
                 if scope["app"].state.draining:
-                    headers["Connection"] = "close"
+                    answered["Connection"] = "close"
             elif not message.get("more_body"):
                 record()  # before the end is sent: who has the answer finds it counted
             await send(message)
@@ -113,12 +119,13 @@ class ObserveRequests:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         endpoint = self._templates.get(scope.get("endpoint"), UNMATCHED)
-        self._metrics.requested(endpoint, scope["method"], status, seconds)
-        problem = scope["state"].get("problem")
+        state = scope["state"]
+        self._metrics.requested(endpoint, scope["method"], status, seconds, state["is_generated"])
+        problem = state.get("problem")
         if problem in REJECTIONS:
             self._metrics.rejected(problem)
         fields = {
-            "request_id": scope["state"]["request_id"],
+            "request_id": state["request_id"],
             "method": scope["method"],
             "path": scope["path"][:_LONGEST_PATH_LOGGED],
             "status": status,

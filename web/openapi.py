@@ -7,6 +7,8 @@ import msgspec
 
 from bc_model.artifact import Manifest
 from bc_model.classifier import Answer, Explanation
+from bc_model.features import FEATURE_NAMES
+from web.batch import CSV, JSON, NPY, BatchAnswer, BatchRequest
 from web.problems import KINDS, REJECTIONS, ProblemDetails
 from web.requests import PredictRequest
 
@@ -39,9 +41,29 @@ _MALIGNANT = [
     25.38, 17.33, 184.6, 2019.0, 0.1622, 0.6656, 0.7119, 0.2654, 0.4601, 0.1189,
 ]  # fmt: skip
 EXAMPLE = {"features": _MALIGNANT}
+BATCH_EXAMPLE = {"instances": [_MALIGNANT, dict(zip(FEATURE_NAMES, _MALIGNANT, strict=True))]}
 
-_TYPES = (PredictRequest, Answer, ExplainedAnswer, Manifest, Health, Status, ProblemDetails)
+_TYPES = (
+    PredictRequest, BatchRequest, Answer, BatchAnswer, ExplainedAnswer, Manifest, Health, Status,
+    ProblemDetails,
+)  # fmt: skip
 
+_CSV = {
+    "schema": {
+        "type": "string",
+        "description": (
+            "A header row with the features in any order, and an id if you like; or no header, "
+            "and 30 values or those of UCI's wdbc.data in a row."
+        ),
+    }
+}
+_NPY = {
+    "schema": {
+        "type": "string",
+        "contentMediaType": NPY,
+        "description": "A NumPy array of numbers, shape (n, 30), as numpy.save writes it.",
+    }
+}
 _TEXT = {
     media_type: {"schema": {"type": "string"}}
     for media_type in ("text/plain", "application/openmetrics-text")
@@ -54,7 +76,8 @@ def openapi_document() -> dict[str, Any]:
         _TYPES, ref_template="#/components/schemas/{name}"
     )
     schema = dict(zip(_TYPES, schemas, strict=True))
-    body = {"required": True, "content": _json(schema[PredictRequest], EXAMPLE)}
+    one_case = _json(schema[PredictRequest], EXAMPLE)
+    cases = {**_json(schema[BatchRequest], BATCH_EXAMPLE), CSV: _CSV, NPY: _NPY}
 
     def answer(description: str, content: Mapping[str, Any]) -> dict[str, Any]:
         return {"description": description, "content": content}
@@ -62,16 +85,17 @@ def openapi_document() -> dict[str, Any]:
     def get(summary: str, content: Mapping[str, Any]) -> dict[str, Any]:
         return {"get": {"summary": summary, "responses": {"200": answer(summary, content)}}}
 
-    def post(summary: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        refusals = {
-            str(KINDS[reason].status): answer(
-                KINDS[reason].title,
-                {"application/problem+json": {"schema": schema[ProblemDetails]}},
-            )
-            for reason in REJECTIONS
-        }
-        responses = {"200": answer(summary, content), **refusals}
-        return {"post": {"summary": summary, "requestBody": body, "responses": responses}}
+    def refusal(status: int) -> dict[str, Any]:
+        titles = [KINDS[reason].title for reason in REJECTIONS if KINDS[reason].status == status]
+        content = {"application/problem+json": {"schema": schema[ProblemDetails]}}
+        return answer("; ".join(titles), content)
+
+    def post(summary: str, body: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+        responses = {"200": answer(summary, content)}
+        for status in sorted({KINDS[reason].status for reason in REJECTIONS}):
+            responses[str(status)] = refusal(status)
+        request = {"required": True, "content": body}
+        return {"post": {"summary": summary, "requestBody": request, "responses": responses}}
 
     readyz = get("Whether requests can be answered", _json(schema[Status]))
     readyz["get"]["responses"]["503"] = answer("Draining, about to stop", _json(schema[Status]))
@@ -90,9 +114,15 @@ def openapi_document() -> dict[str, Any]:
             ),
         },
         "paths": {
-            "/predict": post("Answer one case", _json(schema[Answer])),
+            "/predict": post("Answer one case", one_case, _json(schema[Answer])),
+            "/predict/batch": post(
+                "Answer many cases, or none if a row is wrong; each wrong row is named",
+                cases,
+                {**_json(schema[BatchAnswer]), CSV: {"schema": {"type": "string"}}},
+            ),
             "/explain": post(
                 "Answer one case, and tell each value's contribution",
+                one_case,
                 _json(schema[ExplainedAnswer]),
             ),
             "/model": get("The model that is served: its manifest", _json(schema[Manifest])),
@@ -107,4 +137,4 @@ def openapi_document() -> dict[str, Any]:
 
 def _json(schema: Mapping[str, Any], example: object = None) -> dict[str, Any]:
     content = {"schema": schema} if example is None else {"schema": schema, "example": example}
-    return {"application/json": content}
+    return {JSON: content}

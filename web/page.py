@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from bc_model.artifact import Feature
-from bc_model.features import MEASUREMENTS, STATISTICS
+from bc_model.features import FEATURE_COUNT, MEASUREMENTS, STATISTICS
 from bc_model.predictor import FloatArray
+from web.paste import count, spread
 
 
 class Field(NamedTuple):
@@ -23,11 +24,6 @@ class Field(NamedTuple):
     def id(self) -> str:
         """The field's id in the document."""
         return self.feature.name.replace(" ", "-")
-
-    @property
-    def label(self) -> str:
-        """What the field is called on the page."""
-        return _label(self.feature)
 
 
 class Form(NamedTuple):
@@ -57,11 +53,25 @@ def empty_form(features: Sequence[Feature]) -> Form:
     return _form(features, {}, check=False)
 
 
+def example_form(features: Sequence[Feature], x: FloatArray) -> Form:
+    """Return the form with the case ``x`` (30,) in it."""
+    typed = zip(features, x.tolist(), strict=True)
+    return _form(features, {f.name: [f"{value:.15g}"] for f, value in typed}, check=False)
+
+
 def filled_form(features: Sequence[Feature], body: bytes) -> Form:
-    """Return the form as sent in ``body``, URL-encoded, with each wrong field marked."""
+    """Return the form as sent in ``body``, URL-encoded, with each wrong field marked.
+
+    A whole row in one field is spread over all of them.
+    """
     sent: dict[str, list[str]] = {}
     for name, text in parse_qsl(body.decode(errors="replace"), keep_blank_values=True):
         sent.setdefault(name, []).append(text.strip())
+    for feature in features:
+        values = spread(sent.get(feature.name, [""])[0])
+        if values:
+            sent = {f.name: [value] for f, value in zip(features, values, strict=True)}
+            break
     return _form(features, sent, check=True)
 
 
@@ -93,6 +103,9 @@ def _error(feature: Feature, texts: list[str]) -> str:
         return f"{_label(feature).capitalize()} was sent {len(texts)} times"
     if not text:
         return f"Enter the {_label(feature)}, {example}"
+    if count(text) > 2:
+        holds = f"{_label(feature).capitalize()} holds {count(text)} values"
+        return f"{holds}; enter one number, {example}, or a row of {FEATURE_COUNT}"
     value = _number(text)
     if value is None or not math.isfinite(value):
         return f"{_label(feature).capitalize()} must be a number, {example}"

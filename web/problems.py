@@ -21,6 +21,7 @@ KINDS = {
     "not-found": Kind(404, "Nothing is here", "The routes are listed at /docs."),
     "method-not-allowed": Kind(405, "The method does not fit", "Use one that Allow names."),
     "body-too-large": Kind(413, "The body is too large", "Send less in one request."),
+    "too-many-rows": Kind(413, "The body has too many rows", "Send fewer cases in one request."),
     "unsupported-media-type": Kind(
         415, "The content type does not fit", "Send the Content-Type that detail names."
     ),
@@ -31,7 +32,9 @@ KINDS = {
         500, "The service failed", "Report the request id; the log has the cause."
     ),
 }
-REJECTIONS = ("malformed-json", "body-too-large", "unsupported-media-type", "invalid-values")
+REJECTIONS = (
+    "malformed-json", "body-too-large", "too-many-rows", "unsupported-media-type", "invalid-values",
+)  # fmt: skip
 """The kinds that mean the request's content was refused."""
 
 

@@ -30,6 +30,7 @@ class Settings:
     version: str
     log_level: str
     max_body_bytes: int
+    max_batch_rows: int
     drain_seconds: int
     shutdown_seconds: int
 
@@ -78,6 +79,7 @@ SETTINGS = (
     Setting("VERSION", "stable", "deployment track that /health and metrics name", _track),
     Setting("LOG_LEVEL", "info", f"one of {', '.join(LOG_LEVELS)}", _log_level),
     Setting("MAX_BODY_BYTES", "1048576", "largest request body", _whole_number(1, 2**30)),
+    Setting("MAX_BATCH_ROWS", "5000", "most cases in one request", _whole_number(1, 2**20)),
     Setting("DRAIN_SECONDS", "0", "how long to go on answering after SIGTERM",
             _whole_number(0, 3600)),
     Setting("SHUTDOWN_SECONDS", "20", "patience with open requests after that",

@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 OFFLINE = [
     "--no-sandbox",
@@ -16,6 +18,8 @@ OFFLINE = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +33,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, client: httpx2.Client) -> Iterator[Page]:
-    """A page with JavaScript; the service's address is its base."""
+def context(browser: Browser, client: httpx2.Client) -> Iterator[BrowserContext]:
+    """With JavaScript; the service's address is the base."""
     context = browser.new_context(base_url=str(client.base_url))
-    yield context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
 
 
 @pytest.fixture
@@ -41,3 +50,24 @@ def page_without_javascript(browser: Browser, client: httpx2.Client) -> Iterator
     context = browser.new_context(base_url=str(client.base_url), java_script_enabled=False)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(params=[True, False], ids=["javascript", "no javascript"])
+def either_page(
+    request: pytest.FixtureRequest, browser: Browser, client: httpx2.Client
+) -> Iterator[Page]:
+    """A page with and one without JavaScript."""
+    context = browser.new_context(base_url=str(client.base_url), java_script_enabled=request.param)
+    yield context.new_page()
+    context.close()
+
+
+def violations(page: Page, *rules: str) -> list[str]:
+    """Return what axe-core finds on the page by ``rules``, or by all that it has."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    options = {"runOnly": list(rules)} if rules else {}
+    found: list[dict[str, Any]] = page.evaluate(
+        "options => axe.run(document, options).then(result => result.violations)", options
+    )
+    return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]

@@ -1,0 +1,106 @@
+"""The page for many cases: results as a table and a download, errors by row, nothing by halves."""
+
+import html
+import re
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bc_model.batch import predict_file
+from bc_model.classifier import Classifier
+from bc_model.dataset import Dataset
+from bc_model.features import FEATURE_NAMES
+from tests.cases import MALIGNANT
+from tests.tables import write_rows
+
+
+def send(client: httpx2.Client, content: bytes, **fields: str) -> httpx2.Response:
+    return client.post("/batch", files={"cases": ("cases.csv", content)}, data=fields)
+
+
+@pytest.fixture
+def cases(dataset: Dataset, tmp_path: Path) -> bytes:
+    return write_rows(tmp_path / "cases.csv", [FEATURE_NAMES, *dataset.X.tolist()]).read_bytes()
+
+
+def test_the_download_is_what_the_command_writes(
+    client: httpx2.Client, classifier: Classifier, cases: bytes, tmp_path: Path
+) -> None:
+    predict_file(tmp_path / "cases.csv", tmp_path / "answers.csv", classifier)
+    response = send(client, cases, download="csv").raise_for_status()
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == 'attachment; filename="answers.csv"'
+    assert response.content == (tmp_path / "answers.csv").read_bytes()
+
+
+def test_the_table_has_a_row_for_every_case(
+    client: httpx2.Client, classifier: Classifier, dataset: Dataset, cases: bytes
+) -> None:
+    text = send(client, cases).raise_for_status().text
+    answers = classifier.answers(dataset.X)
+    verdicts = ["uncertain" if a.is_uncertain or not a.has_basis else a.diagnosis for a in answers]
+    counts = {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")}
+    assert (
+        "569 cases: {malignant} malignant, {benign} benign, {uncertain} uncertain".format(**counts)
+        in text
+    )
+    shown = re.findall(r'<th scope="row">(\d+)</th>\s*<td><span class="(\w+)">', text)
+    assert shown == [(str(number), name) for number, name in enumerate(verdicts, 1)]
+    assert text.count('<span class="hint">') == sum(len(answer.warnings) for answer in answers)
+
+
+def test_the_table_can_be_downloaded_afterwards(client: httpx2.Client, cases: bytes) -> None:
+    shown = send(client, b"\xef\xbb\xbf" + cases).text
+    (sent,) = re.findall(r'<input type="hidden" name="cases" value="([^"]*)">', shown)
+    fields = {"cases": html.unescape(sent), "download": "csv"}
+    again = client.post("/batch", files={name: (None, text) for name, text in fields.items()})
+    assert again.content == send(client, cases, download="csv").content
+
+
+def test_every_bad_row_is_named_and_none_is_answered(client: httpx2.Client) -> None:
+    rows = [list(MALIGNANT) for _ in range(5)]
+    rows[1][0], rows[3][29] = -1, "<b>"  # type: ignore[call-overload]
+    content = "\n".join(",".join(map(str, row)) for row in rows).encode()
+    response = send(client, content)
+    assert response.status_code == 422
+    assert "<title>Error: " in response.text
+    assert response.text.count("2 fields in lines 2 and 4 are wrong or missing.") == 2
+    assert "Line 2: column &#39;mean radius&#39;: -1 is negative" in response.text
+    assert "Line 4: column &#39;worst fractal dimension&#39;: &#39;&lt;b&gt;&#39; is" in (
+        response.text
+    )
+    assert 'class="answers"' not in response.text
+
+
+def test_the_largest_file_can_be_downloaded_afterwards(client: httpx2.Client) -> None:
+    row = ",".join(map(str, MALIGNANT)).encode() + b"\n"
+    content = row * (2**20 // len(row))
+    shown = send(client, content).raise_for_status().text
+    (sent,) = re.findall(r'<input type="hidden" name="cases" value="([^"]*)">', shown)
+    fields = {"cases": html.unescape(sent).replace("\n", "\r\n"), "download": "csv"}
+    again = client.post("/batch", files={name: (None, text) for name, text in fields.items()})
+    assert again.raise_for_status().text.count("\n") == 1 + content.count(b"\n") > 4900
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "detail"),
+    [
+        (b"", 422, "Choose a CSV file that is not empty."),
+        (b"\xff", 422, "The body is not a UTF-8 text file."),
+        (b"1\n" * 5002, 413, "The body has more than 5000 rows; split it."),
+        (b"1" * (2**20 + 6024), 413, "The body has more than 1054600 bytes."),
+    ],
+)
+def test_what_is_refused_is_shown_on_the_page(
+    client: httpx2.Client, content: bytes, status: int, detail: str
+) -> None:
+    response = send(client, content)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert f'<a href="#cases">{detail}</a>' in response.text
+    assert f'id="cases-error">{detail}</span>' in response.text
+
+
+def test_another_content_type_is_refused(client: httpx2.Client) -> None:
+    assert client.post("/batch", json={}).status_code == 415

@@ -1,0 +1,84 @@
+"""What the page says about a case is what the model answers."""
+
+import csv
+import io
+import json
+
+import msgspec
+import pytest
+
+from bc_model.answer_table import COLUMNS, INTENDED_USE
+from bc_model.artifact import Reference
+from bc_model.classifier import Classifier
+from bc_model.features import FEATURE_NAMES
+from web import export
+from web.result import Result, Results, chart
+
+
+@pytest.fixture(scope="module")
+def results(classifier: Classifier, reference: Reference) -> Results:
+    return Results(classifier, reference)
+
+
+@pytest.fixture(scope="module")
+def result(results: Results, classifier: Classifier, reference: Reference) -> Result:
+    (answer,) = classifier.answers(reference.cases[3:4])
+    return results.result(reference.cases[3], answer)
+
+
+def test_the_threshold_has_its_measured_figures(results: Results, classifier: Classifier) -> None:
+    (point,) = (p for p in classifier.manifest.operating_points if p.threshold == 0.5)
+    assert results.point == point
+
+
+def test_bars_are_the_contributions_the_longest_first(result: Result) -> None:
+    for drawn, contributions in (
+        (result.measurements, result.explanation.measurements),
+        (result.features, {f.feature: f.contribution for f in result.explanation.features}),
+    ):
+        assert {bar.label: bar.contribution for bar in drawn.bars} == contributions
+        lengths = [abs(bar.contribution) for bar in drawn.bars]
+        assert lengths == sorted(lengths, reverse=True)
+
+
+def test_positions_are_on_one_scale_with_0_in_it() -> None:
+    drawn = chart([("up", 3.0, (2.0, 4.0)), ("down", -0.5, (-1.0, 0.5))])
+    assert drawn.zero == 20
+    up, down = drawn.bars
+    assert (up.start, up.width, up.low, up.high) == (20, 60, 60, 100)
+    assert (down.start, down.width, down.low, down.high) == (10, 10, 0, 30)
+
+
+def test_a_case_like_the_median_has_no_bars() -> None:
+    drawn = chart([("nothing", 0.0, (0.0, 0.0))])
+    assert (drawn.zero, drawn.bars[0].width) == (0, 0)
+
+
+def test_every_value_is_located(result: Result, reference: Reference) -> None:
+    assert len(result.located) == 10
+    radius = result.located[0]
+    assert radius.measurement == "radius"
+    names = [FEATURE_NAMES.index(n) for n in ("mean radius", "radius error", "worst radius")]
+    assert [value for _, value, _ in radius.values] == reference.cases[3, names].tolist()
+    assert [statistic for statistic, _, _ in radius.values] == ["mean", "error", "worst"]
+
+
+def test_the_json_holds_everything_and_what_it_is_for(result: Result) -> None:
+    content = json.loads(export.as_json(result))
+    built_in = {
+        name: json.loads(msgspec.json.encode(part))
+        for name, part in zip(result._fields, result, strict=True)
+    }
+    assert content["intended_use"] == INTENDED_USE
+    assert content["verdict"] == result.verdict
+    assert content["answer"] == built_in["answer"]
+    assert content["measured_at_threshold"] == built_in["point"]
+    assert content["explanation"] == built_in["explanation"]
+
+
+def test_the_csv_holds_the_answer_and_the_values(result: Result, reference: Reference) -> None:
+    (row,) = csv.DictReader(io.StringIO(export.as_csv(result).decode()))
+    assert tuple(row) == (*COLUMNS, *FEATURE_NAMES)
+    assert row["intended_use"] == INTENDED_USE
+    assert float(row["probability_malignant"]) == result.answer.probability_malignant
+    assert [float(row[name]) for name in FEATURE_NAMES] == reference.cases[3].tolist()

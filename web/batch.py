@@ -1,0 +1,201 @@
+"""Many cases in one request, as JSON, CSV or a NumPy array; their answers as JSON or CSV."""
+
+import io
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from bc_model.answer_table import AnswerWriter
+from bc_model.artifact import Feature
+from bc_model.classifier import Answer
+from bc_model.csv_cases import CaseReader, Problem
+from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
+from bc_model.predictor import FloatArray
+from web.errors import Errors
+from web.json_cases import MISSING, JsonCases, Pairs, only_field, parse_json
+from web.problems import ProblemError
+from web.requests import FeatureList, NamedFeatures
+
+JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
+
+
+class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cases, each as 30 numbers or as an object with a number by feature name."""
+
+    instances: Annotated[
+        list[FeatureList | NamedFeatures],  # type: ignore[valid-type]  # made at run time
+        Meta(min_length=1),
+    ]
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """The answers, in the order of the cases."""
+
+    intended_use: str
+    predictions: list[Answer]
+
+
+class Batch(NamedTuple):
+    """Cases ``X`` (n, 30), n at least 1, and what each is called."""
+
+    identifiers: list[str]
+    X: FloatArray
+
+
+class BatchDecoder:
+    """Decodes batches of at most ``most_rows`` cases."""
+
+    def __init__(self, features: Sequence[Feature], most_rows: int) -> None:
+        """Take names and typical values from the model's ``features``."""
+        self._most_rows = most_rows
+        self._cases = JsonCases(features)
+        self._decode = msgspec.json.Decoder(BatchRequest).decode
+
+    def decode(self, media_type: str, body: bytes) -> Batch:
+        """Return the cases in ``body``, which is JSON, CSV or NPY.
+
+        Raises:
+            ProblemError: the body cannot be read, has too many rows, or wrong values; every row
+                with one is named.
+        """
+        if media_type == CSV:
+            return self.from_csv(body)
+        X = self._from_json(body) if media_type == JSON else self._from_npy(body)
+        return Batch([str(number) for number in range(1, 1 + len(X))], X)
+
+    def from_csv(self, body: bytes) -> Batch:
+        """Return the cases in a CSV file; ``id`` is the file's own, or the number of the case."""
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise _refusal("is not a UTF-8 text file") from error
+        # Blank lines are no rows, and one may be the header.
+        self._check_rows(sum(not line.isspace() for line in io.StringIO(text)) - 1)
+        reader = CaseReader(io.StringIO(text, newline=""), labelled=False)
+        cases = list(reader)
+        _check_problems(reader.problems)
+        if not cases:
+            raise _refusal("has no cases")
+        self._check_rows(len(cases))
+        identifiers = [case.identifier or str(number) for number, case in enumerate(cases, 1)]
+        return Batch(identifiers, np.array([case.values for case in cases]))
+
+    def from_json_thoroughly(self, body: bytes) -> FloatArray:
+        """Return the cases (n, 30) in JSON, slower; this is the pass that finds every error."""
+        errors = Errors()
+        instances = only_field(parse_json(body), "instances", "[cases]", errors)
+        rows = []
+        if isinstance(instances, list) and not isinstance(instances, Pairs) and instances:
+            self._check_rows(len(instances))
+            for index, instance in enumerate(instances):
+                errors.row = index + 1
+                rows.append(self._cases.read(instance, f"/instances/{index}", errors))
+        elif instances is not MISSING:
+            errors.add("/instances", None, "must be a list of at least one case")
+        errors.check()
+        return np.array(rows, dtype=np.float64)
+
+    def _from_json(self, body: bytes) -> FloatArray:
+        try:
+            instances = self._decode(body).instances
+        except (msgspec.DecodeError, RecursionError):
+            return self.from_json_thoroughly(body)
+        self._check_rows(len(instances))
+        rows = [i if isinstance(i, list) else msgspec.structs.astuple(i) for i in instances]
+        # A valid body has no strings but its keys, so a doubled key shows in the count of quotes.
+        keys = 1 + FEATURE_COUNT * sum(not isinstance(i, list) for i in instances)
+        if body.count(b'"') != 2 * keys:
+            return self.from_json_thoroughly(body)
+        return np.array(rows, dtype=np.float64)
+
+    def _from_npy(self, body: bytes) -> FloatArray:
+        stream = io.BytesIO(body)
+        try:
+            shape, dtype = _npy_header(stream)
+        except Exception as error:  # NumPy parses the header as Python, and Python's errors vary
+            raise _refusal("is not a NumPy array file of version 1 or 2") from error
+        if dtype.kind not in "iuf":
+            raise _refusal(f"holds {dtype}; needs whole or floating-point numbers")
+        if len(shape) != 2 or shape[1] != FEATURE_COUNT or not shape[0]:
+            raise _refusal(f"has shape {shape}; needs (n, {FEATURE_COUNT}) with at least one row")
+        self._check_rows(shape[0])
+        # What the header promises is allocated before it is read, so the promise is checked first.
+        promised, sent = shape[0] * shape[1] * dtype.itemsize, len(body) - stream.tell()
+        if promised != sent:
+            raise _refusal(f"has {sent} bytes of values; its header promises {promised}")
+        stream.seek(0)
+        with np.errstate(over="ignore"):  # what is too large for a float64 is found below
+            X = np.load(stream, allow_pickle=False).astype(np.float64)
+        errors = Errors()
+        for row, column in np.argwhere(~(np.isfinite(X) & (X >= 0))).tolist():
+            errors.row = row + 1
+            detail = f"{X[row, column]:g} is not a finite number of at least 0"
+            errors.add(f"/{row}/{column}", FEATURE_NAMES[column], detail)
+        errors.check()
+        return np.ascontiguousarray(X)
+
+    def _check_rows(self, count: int) -> None:
+        if count > self._most_rows:
+            detail = f"The body has more than {self._most_rows} rows; split it."
+            raise ProblemError("too-many-rows", detail)
+
+
+def as_csv(identifiers: Sequence[str], answers: Sequence[Answer]) -> bytes:
+    """Return the answers as ``python -m bc_model predict`` writes them."""
+    text = io.StringIO()
+    writer = AnswerWriter(text)
+    for identifier, answer in zip(identifiers, answers, strict=True):
+        writer.write(identifier, answer)
+    return text.getvalue().encode()
+
+
+def wants_csv(accept: str) -> bool:
+    """Return whether the Accept header prefers CSV to JSON; JSON is sent when it names neither."""
+    quality = dict(_weighted(part) for part in accept.lower().split(","))
+    return quality.get(CSV, 0.0) > 0 and quality[CSV] >= quality.get(JSON, 0.0)
+
+
+def _weighted(part: str) -> tuple[str, float]:
+    media_range, *parameters = (piece.strip() for piece in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return media_range, float(parameter[2:])
+            except ValueError:
+                return media_range, 0.0
+    return media_range, 1.0
+
+
+def _refusal(detail: str) -> ProblemError:
+    errors = Errors()
+    errors.add("", None, detail)
+    return ProblemError("invalid-values", f"The body {detail}.", errors.listed)
+
+
+def _check_problems(problems: Sequence[Problem]) -> None:
+    errors = Errors("line")
+    for problem in problems:
+        errors.row = problem.line
+        steps = [str(problem.line)] * bool(problem.line) + [problem.column] * bool(problem.column)
+        pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+        errors.add(pointer, canonical_name(problem.column), _with_column(problem))
+    errors.check()
+
+
+def _with_column(problem: Problem) -> str:
+    return f"column {problem.column!r}: {problem.detail}" if problem.column else problem.detail
+
+
+def _npy_header(stream: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    version = np.lib.format.read_magic(stream)
+    if version not in readers:
+        raise ValueError(f"version {version}")
+    shape, _, dtype = readers[version](stream)
+    return shape, dtype

@@ -1,0 +1,30 @@
+"""A result to keep, as JSON or CSV."""
+
+import io
+from typing import Any
+
+import msgspec
+
+from bc_model.answer_table import INTENDED_USE, AnswerWriter
+from web.result import Result
+
+
+def as_json(result: Result) -> bytes:
+    """Return the case, its answer, its reasons, and what the threshold was measured to do."""
+    content: dict[str, Any] = {
+        "intended_use": INTENDED_USE,
+        "verdict": result.verdict,
+        "answer": result.answer,
+        "measured_at_threshold": result.point,
+        "explanation": result.explanation,
+    }
+    return msgspec.json.format(msgspec.json.encode(content))
+
+
+def as_csv(result: Result) -> bytes:
+    """Return the answer as ``python -m bc_model predict`` writes it, the values behind it."""
+    features = result.explanation.features
+    text = io.StringIO()
+    writer = AnswerWriter(text, more_columns=tuple(feature.feature for feature in features))
+    writer.write("1", result.answer, *(feature.value for feature in features))
+    return text.getvalue().encode()

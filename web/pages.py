@@ -1,0 +1,163 @@
+"""The pages for people: one case, many cases, the model card; all work without JavaScript."""
+
+from functools import cached_property
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from bc_model.artifact import OperatingPoint, Reference
+from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats
+from bc_model.classifier import Classifier
+from web import batch, curves, export, words
+from web.examples import choose_examples
+from web.page import Form, empty_form, example_form, filled_form
+from web.problems import KINDS, ProblemError
+from web.requests import media_type, read_body
+from web.result import Result, Results
+from web.scoring import Scorer
+from web.settings import Settings
+from web.upload import FORM, read_upload
+
+URLENCODED = "application/x-www-form-urlencoded"
+
+
+class Pages:
+    """The pages' handlers, and what they share."""
+
+    def __init__(
+        self,
+        html: Jinja2Templates,
+        settings: Settings,
+        classifier: Classifier,
+        reference: Reference,
+        scorer: Scorer,
+        batches: batch.BatchDecoder,
+    ) -> None:
+        """Show ``classifier``, and cases beside those of ``reference``."""
+        self._html = html
+        self._settings = settings
+        self._classifier = classifier
+        self._reference = reference
+        self._scorer = scorer
+        self._batches = batches
+        self._results = Results(classifier, reference)
+        self._examples = choose_examples(classifier, reference)
+
+    def routes(self) -> list[Route]:
+        """Return the pages."""
+        return [
+            Route("/", self.one_case, methods=["GET", "POST"]),
+            Route("/export", self.export, methods=["POST"]),
+            Route("/batch", self.many_cases, methods=["GET", "POST"]),
+            Route("/model/card", self.card),
+        ]
+
+    async def one_case(self, request: Request) -> Response:
+        """GET /: the empty form, or an example; POST /: the form with its result or its errors."""
+        features = self._classifier.manifest.features
+        if request.method == "POST":
+            form = await self._form(request)
+            result = None if form.errors else self._result(request, form)
+            return self._case_page(request, form, result)
+        example = self._examples.get(request.query_params.get("example", ""))
+        form = example_form(features, example.x) if example else empty_form(features)
+        return self._show(request, "index.html", {"form": form, "example": example})
+
+    async def export(self, request: Request) -> Response:
+        """POST /export: the result of a case as a file; its errors as the page shows them."""
+        form = await self._form(request)
+        if form.errors:
+            return self._case_page(request, form, None)
+        result = self._result(request, form)
+        if request.query_params.get("format") == "csv":
+            return _file(export.as_csv(result), "result.csv")
+        return _file(export.as_json(result), "result.json")
+
+    async def many_cases(self, request: Request) -> Response:
+        """GET /batch: the form for a file; POST /batch: its results as a table or a download."""
+        if request.method != "POST":
+            return self._show(request, "batch.html", {})
+        media_type(request, FORM)
+        try:
+            # The form adds its boundaries, and sends the end of each line as two characters.
+            form_bytes = 1024 + self._settings.max_batch_rows
+            body = await read_body(request, self._settings.max_body_bytes + form_bytes)
+            upload = await read_upload(request.headers, body)
+            cases = await run_in_threadpool(self._batches.from_csv, upload.content)
+        except ProblemError as problem:
+            request.state.problem = problem.kind
+            status = KINDS[problem.kind].status
+            return self._show(request, "batch.html", {"problem": problem}, status)
+        answers = await self._scorer.answers(request, cases.X)
+        if upload.is_download:
+            return _file(batch.as_csv(cases.identifiers, answers), "answers.csv")
+        verdicts = [words.verdict(answer) for answer in answers]
+        context = {
+            "answers": list(zip(cases.identifiers, verdicts, answers, strict=True)),
+            "counts": {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")},
+            "sent": upload.content.decode("utf-8-sig"),
+        }
+        return self._show(request, "batch.html", context)
+
+    async def card(self, request: Request) -> Response:
+        """GET /model/card."""
+        return self._show(request, "card.html", self._card)
+
+    @cached_property
+    def _card(self) -> dict[str, Any]:
+        manifest = self._classifier.manifest
+        return {
+            "metric_names": METRIC_NAMES,
+            "intended_use": INTENDED_USE,
+            "out_of_scope": OUT_OF_SCOPE,
+            "caveats": caveats(manifest),
+            "points": self._points(),
+            "roc": curves.roc(self._reference),
+            "bins": curves.calibration(self._reference),
+        }
+
+    def _points(self) -> list[OperatingPoint]:
+        """Return the operating points of the manifest, and the one in force."""
+        points = {point.threshold: point for point in self._classifier.manifest.operating_points}
+        points[self._classifier.threshold] = self._results.point
+        return [points[threshold] for threshold in sorted(points)]
+
+    async def _form(self, request: Request) -> Form:
+        media_type(request, URLENCODED)
+        body = await read_body(request, self._settings.max_body_bytes)
+        return filled_form(self._classifier.manifest.features, body)
+
+    def _result(self, request: Request, form: Form) -> Result:
+        x = form.values
+        return self._results.result(x, self._scorer.answer(request, x))
+
+    def _case_page(self, request: Request, form: Form, result: Result | None) -> Response:
+        status = 200
+        if form.errors:
+            request.state.problem = "invalid-values"
+            status = 422
+        return self._show(request, "index.html", {"form": form, "result": result}, status)
+
+    def _show(
+        self, request: Request, template: str, context: dict[str, Any], status: int = 200
+    ) -> Response:
+        context = {
+            "words": words,
+            "manifest": self._classifier.manifest,
+            "threshold": self._classifier.threshold,
+            **context,
+        }
+        return self._html.TemplateResponse(request, template, context, status_code=status)
+
+
+def _file(content: bytes, name: str) -> Response:
+    content_type = "text/csv" if name.endswith(".csv") else "application/json"
+    headers = {
+        "Content-Type": f"{content_type}; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return Response(content, headers=headers)
