@@ -67,6 +67,7 @@ VERBS = ("create", "patch", "delete")
 RESOURCES = (
     ("", "services"),
     ("", "serviceaccounts"),
+    ("", "configmaps"),
     ("apps", "deployments"),
     ("networking.k8s.io", "networkpolicies"),
 )

@@ -4,14 +4,16 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.roles.conftest import Site
+from tests.roles.conftest import Site, run
 
 Object = dict[str, Any]
 
@@ -52,12 +54,43 @@ def read(*arguments: str) -> Object:
     return content
 
 
+def ready_pods() -> int:
+    status = read("deployment", "breast-cancer-api")["status"]
+    return int(status.get("readyReplicas", 0))
+
+
+@contextmanager
+def watched_readiness() -> Iterator[list[int]]:
+    """Note the number of ready pods, again and again."""
+    counts: list[int] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            counts.append(ready_pods())
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        stop.set()
+        thread.join()
+
+
 class Deployed(Site):
     """A copy of the checkout, and what its playbooks put on the cluster."""
 
     def on_cluster(
         self, playbook: str, *arguments: str, **variables: Any
     ) -> subprocess.CompletedProcess[str]:
+        return run(
+            [*self.cluster_command(playbook, **variables), *arguments], self.directory, self.port
+        )
+
+    def cluster_command(self, playbook: str, **variables: Any) -> list[str]:
+        """Return the command that runs ``playbook`` on the cluster."""
         defaults = {
             "kube_namespace": NAMESPACE,
             "app_node_port": NODE_PORT,
@@ -65,7 +98,7 @@ class Deployed(Site):
             "app_progress_seconds": 20,
         }
         given = json.dumps({**defaults, **variables})
-        return self.play(playbook, "-i", "inventory/kubernetes", "-e", given, *arguments)
+        return ["ansible-playbook", playbook, "-i", "inventory/kubernetes", "-e", given]
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 
 from tests.cases import MALIGNANT
 
-NEW_PER_SECOND = 120
-KEPT_PER_SECOND = 240
 KEPT_CONNECTIONS = 8
 PATIENCE_SECONDS = 10
 LONGEST_SECONDS = 900
@@ -39,19 +37,23 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Load:
-    """Requests at a steady rate to ``POST /predict`` until ``stop`` is set."""
+    """Requests at a steady rate to ``POST /predict`` until ``stop`` is set.
 
-    def __init__(self, host: str, port: int) -> None:
+    ``new`` of them a second open a connection, and ``kept`` of them use one that is kept.
+    """
+
+    def __init__(self, host: str, port: int, new: int, kept: int) -> None:
         self.new, self.kept = Count(), Count()
         self.stop = threading.Event()
         self._address = (host, port)
+        self._new_per_second, self._kept_per_second = new, kept
         self._started = time.monotonic()
 
     def run(self) -> None:
         asyncio.run(self._run())
 
     async def _run(self) -> None:
-        interval = KEPT_CONNECTIONS / KEPT_PER_SECOND
+        interval = KEPT_CONNECTIONS / self._kept_per_second
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._new_connections())
             for number in range(KEPT_CONNECTIONS):
@@ -60,7 +62,7 @@ class Load:
 
     async def _new_connections(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            async for _ in self._ticks(0, 1 / NEW_PER_SECOND):
+            async for _ in self._ticks(0, 1 / self._new_per_second):
                 tasks.create_task(self._request_once())
 
     async def _request_once(self) -> None:
@@ -125,9 +127,9 @@ async def _ask(connection: Connection, keep: str) -> bool:
 
 
 @contextmanager
-def steady_load(host: str, port: int) -> Iterator[Load]:
+def steady_load(host: str, port: int, new: int, kept: int) -> Iterator[Load]:
     """Keep the load up while the ``with`` block runs; its counts are final afterwards."""
-    load = Load(host, port)
+    load = Load(host, port, new, kept)
     thread = threading.Thread(target=load.run)
     thread.start()
     try:

@@ -3,9 +3,6 @@
 import json
 import re
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -19,36 +16,14 @@ from tests.cluster.conftest import (
     Deployed,
     kubectl,
     read,
+    ready_pods,
+    watched_readiness,
 )
 from tests.pod_security import violated
 from tests.roles.test_site import changes
 
 URL = f"http://127.0.0.1:{NODE_PORT}"
 OTHER = f"{NAMESPACE}-other"
-
-
-def ready_pods() -> int:
-    status = read("deployment", "breast-cancer-api")["status"]
-    return int(status.get("readyReplicas", 0))
-
-
-@contextmanager
-def watched_readiness() -> Iterator[list[int]]:
-    """Note the number of ready pods, again and again."""
-    counts: list[int] = []
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.is_set():
-            counts.append(ready_pods())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield counts
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_everything_in_the_way_is_listed(checkout: Deployed) -> None:

@@ -11,3 +11,7 @@ def test_image(tmp_path: Path) -> None:
 
 def test_app(tmp_path: Path) -> None:
     molecule_test("app", tmp_path, scenario="cluster")
+
+
+def test_canary(tmp_path: Path) -> None:
+    molecule_test("canary", tmp_path, scenario="cluster")

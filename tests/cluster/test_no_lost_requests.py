@@ -47,7 +47,7 @@ def send_the_rest(load: Load) -> None:
 
 def test_no_request_is_lost(served: Deployed) -> None:
     before = image()
-    with steady_load("127.0.0.1", NODE_PORT) as load:
+    with steady_load("127.0.0.1", NODE_PORT, new=120, kept=240) as load:
         result = served.on_cluster("site.yml", model_threshold=0.45, app_progress_seconds=120)
         assert result.returncode == 0, result.stdout
         assert image() != before

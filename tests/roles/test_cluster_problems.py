@@ -1,20 +1,16 @@
 """What is in the way of a deployment; a small HTTP server plays the cluster."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import cluster_problems
 import pytest
-import yaml
 from kubernetes import client
 
 from tests.conftest import free_port
+from tests.kubernetes_api import KubernetesApi, Object, write_kubeconfig
 
-Object = dict[str, Any]
+pytestmark = pytest.mark.usefixtures("kubeconfig")
 
 GIVEN = {
     "context": "",
@@ -24,93 +20,16 @@ GIVEN = {
 }
 
 
-VERSION_FIELDS = (
-    "buildDate", "compiler", "gitCommit", "gitTreeState", "gitVersion", "goVersion", "major",
-    "minor", "platform",
-)  # fmt: skip
-
-
-class Cluster(ThreadingHTTPServer):
-    """Answers what it is told to; to rights it says yes, but for the forbidden resources."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Object]] = {
-            "/version/": (200, dict.fromkeys(VERSION_FIELDS, "")),
-            "/api/v1/namespaces/breast-cancer": (200, {"metadata": {"name": "breast-cancer"}}),
-            "/api/v1/services": (200, {"items": []}),
-        }
-        self.forbidden: set[str] = set()
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Cluster
-
-    def do_GET(self) -> None:
-        self._answer(*self.server.answers.get(self.path, (404, {})))
-
-    def do_POST(self) -> None:
-        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        attributes = review["spec"]["resourceAttributes"]
-        allowed = attributes["resource"] not in self.server.forbidden
-        self._answer(201, {**review, "status": {"allowed": allowed}})
-
-    def _answer(self, status: int, content: Object) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(content).encode())
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 def service(name: str, port: int) -> Object:
     metadata = {"name": name, "namespace": "breast-cancer"}
     return {"metadata": metadata, "spec": {"ports": [{"port": 80, "nodePort": port}]}}
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    with Cluster() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def write_kubeconfig(path: Path, port: int) -> None:
-    here = {"cluster": {"server": f"http://127.0.0.1:{port}"}, "name": "here"}
-    context = {"context": {"cluster": "here", "user": "me"}, "name": "here"}
-    content = {
-        "clusters": [here],
-        "users": [{"name": "me", "user": {"token": "none"}}],
-        "contexts": [context],
-        "current-context": "here",
-    }
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-
-
-@pytest.fixture(autouse=True)
-def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The path of the kubeconfig; nothing is there yet."""
-    path = tmp_path / "kubeconfig"
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
-    return path
-
-
-@pytest.fixture
-def connected(cluster: Cluster, kubeconfig: Path) -> Cluster:
-    write_kubeconfig(kubeconfig, cluster.server_port)
-    return cluster
 
 
 def problems(**changes: Any) -> list[str]:
     return list(cluster_problems.problems({**GIVEN, **changes}))
 
 
-def test_nothing_in_the_way(connected: Cluster) -> None:
+def test_nothing_in_the_way(connected: KubernetesApi) -> None:
     connected.answers["/api/v1/services"] = (
         200,
         {"items": [service("breast-cancer-service", 30000), service("other", 31000)]},
@@ -136,7 +55,7 @@ def test_kubeconfig_that_is_none(kubeconfig: Path) -> None:
     assert problem.startswith("there is no kubeconfig to be used (while parsing")
 
 
-def test_unknown_context(connected: Cluster) -> None:
+def test_unknown_context(connected: KubernetesApi) -> None:
     assert problems(context="there") == [
         "the kubeconfig has no context there, but here: choose one with -e kube_context=...,"
         " or another file with KUBECONFIG=..."
@@ -151,13 +70,13 @@ def test_cluster_that_does_not_answer(kubeconfig: Path) -> None:
     assert "Connection refused" in problem
 
 
-def test_cluster_that_refuses(connected: Cluster) -> None:
+def test_cluster_that_refuses(connected: KubernetesApi) -> None:
     connected.answers["/version/"] = (401, {})
     [problem] = problems()
     assert problem.endswith("refuses you (401 Unauthorized): log in to it again")
 
 
-def test_namespace_that_may_not_be_created(connected: Cluster) -> None:
+def test_namespace_that_may_not_be_created(connected: KubernetesApi) -> None:
     assert problems(namespace="new") == []
     connected.forbidden.add("namespaces")
     assert problems(namespace="new") == [
@@ -166,13 +85,13 @@ def test_namespace_that_may_not_be_created(connected: Cluster) -> None:
     ]
 
 
-def test_namespace_that_is_being_deleted(connected: Cluster) -> None:
+def test_namespace_that_is_being_deleted(connected: KubernetesApi) -> None:
     metadata = {"name": "breast-cancer", "deletionTimestamp": "2026-01-01T00:00:00Z"}
     connected.answers["/api/v1/namespaces/breast-cancer"] = (200, {"metadata": metadata})
     assert problems() == ["the namespace breast-cancer is being deleted: try again when it is gone"]
 
 
-def test_all_problems_at_once(connected: Cluster) -> None:
+def test_all_problems_at_once(connected: KubernetesApi) -> None:
     connected.forbidden |= {"services", "deployments"}
     connected.answers["/api/v1/services"] = (200, {"items": [service("other", 30000)]})
     ports = {"app_node_port": "30000", "app_metrics_node_port": "x"}
@@ -186,11 +105,11 @@ def test_all_problems_at_once(connected: Cluster) -> None:
     ]
 
 
-def test_services_that_may_not_be_seen(connected: Cluster) -> None:
+def test_services_that_may_not_be_seen(connected: KubernetesApi) -> None:
     connected.answers["/api/v1/services"] = (403, {})
     assert problems() == []
 
 
-def test_connection_is_not_retried(connected: Cluster) -> None:
+def test_connection_is_not_retried(connected: KubernetesApi) -> None:
     assert cluster_problems.connect("").configuration.retries == 0
     assert isinstance(cluster_problems.connect(""), client.ApiClient)

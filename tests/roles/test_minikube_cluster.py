@@ -1,6 +1,7 @@
 """What the module makes of answers of minikube and Docker.
 
-The answers are not recorded: they are written in the form that minikube v1.38.1's types give them.
+One answer is a recorded one; the others are written in the form that minikube v1.38.1's types give
+them.
 """
 
 import subprocess
@@ -50,6 +51,27 @@ def differences(config: minikube_cluster.Json, **wanted: str) -> list[str]:
 )
 def test_state(profile: str, state: str) -> None:
     assert minikube_cluster.find(answer("profile_list"), profile)[0] == state
+
+
+def test_recorded_profile() -> None:
+    listing = answer("recorded/profile_list-v1.36.0-running")
+    state, config = minikube_cluster.find(listing, "minikube-1")
+    assert state == "running"
+    assert list(minikube_cluster.differences(config, None, WANTED, PORTS)) == [
+        "driver is vfkit, not docker",
+        "kubernetes is v1.33.1, not v1.35.1",
+        "container runtime is docker, not containerd",
+        "cni is not set, not calico",
+    ]
+
+
+def test_written_answers_have_the_form_of_the_recorded_one() -> None:
+    [recorded] = answer("recorded/profile_list-v1.36.0-running")["valid"]
+    for written in answer("profile_list")["valid"]:
+        assert written.keys() == recorded.keys()
+        assert written["Config"].keys() <= recorded["Config"].keys()
+        kubernetes = "KubernetesConfig"
+        assert written["Config"][kubernetes].keys() == recorded["Config"][kubernetes].keys()
 
 
 def test_without_any_profile() -> None:

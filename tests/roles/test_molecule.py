@@ -22,6 +22,10 @@ def test_minikube(tmp_path: Path) -> None:
     molecule_test("minikube", tmp_path)
 
 
+def test_monitoring(tmp_path: Path) -> None:
+    molecule_test("monitoring", tmp_path)
+
+
 def test_model(tmp_path: Path) -> None:
     molecule_test("model", tmp_path)
 

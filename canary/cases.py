@@ -1,0 +1,113 @@
+"""The labelled cases of the model that serves, asked from one pod of each track alone.
+
+They are the stable model's, not the canary's: one that was trained on wrong labels would be right
+by its own.
+"""
+
+import io
+import json
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from canary.cluster import Cluster, UnreachableError, as_json
+from canary.observation import Cases
+
+WORKERS = 6
+TRIES = 3
+WARM_UP = 30
+"""Cases for each new pod before it is watched."""
+
+HEADERS = {"X-Traffic": "generated"}
+
+
+REFERENCE = "artifacts/current/reference.npz"
+"""Where they are in the image."""
+
+
+class LabelledCases(NamedTuple):
+    """Measurements (n, 30); targets (n,), 0 malignant, 1 benign; which the model has not seen."""
+
+    cases: npt.NDArray[np.float64]
+    targets: npt.NDArray[np.int64]
+    unseen: npt.NDArray[np.bool_]
+
+
+class _Answer(NamedTuple):
+    probability: float
+    threshold: float
+
+
+def read_cases(cluster: Cluster) -> LabelledCases:
+    """Return the stable model's labelled cases; UnreachableError when they cannot be read."""
+    pod = _ready_pod(cluster, "stable")
+    content = cluster.read_file(pod, REFERENCE)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            labelled = LabelledCases(*(archive[name] for name in LabelledCases._fields))
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UnreachableError(f"{REFERENCE} of {pod} is unusable: {error}") from error
+    shape = labelled.cases.shape
+    if len(shape) != 2 or not len(labelled.cases) == len(labelled.targets) == len(labelled.unseen):
+        raise UnreachableError(f"{REFERENCE} of {pod} is unusable: its cases have shape {shape}")
+    if not len(labelled.cases):
+        raise UnreachableError(f"{REFERENCE} of {pod} is unusable: it has no cases")
+    return labelled
+
+
+def ask_cases(cluster: Cluster, labelled: LabelledCases) -> Cases:
+    """Return what both tracks answer to all labelled cases; UnreachableError when one does not."""
+    stable = _answers(cluster, "stable", labelled)
+    canary = _answers(cluster, "canary", labelled)
+    return Cases(
+        targets=labelled.targets.tolist(),
+        unseen=labelled.unseen.tolist(),
+        stable=[answer.probability for answer in stable],
+        canary=[answer.probability for answer in canary],
+        stable_threshold=stable[0].threshold,
+        canary_threshold=canary[0].threshold,
+    )
+
+
+def warm_up(cluster: Cluster, labelled: LabelledCases) -> None:
+    """Have each pod of the canary answer a few cases: its first answers take longer."""
+    for pod in cluster.pods():
+        if pod.track == "canary" and pod.is_ready:
+            _warm_up(cluster, pod.name, labelled)
+
+
+def _warm_up(cluster: Cluster, pod: str, labelled: LabelledCases) -> None:
+    for case in labelled.cases[:WARM_UP].tolist():
+        try:
+            _ask(cluster, pod, case, tries=1)
+        except UnreachableError:
+            return  # the window will show it; many pods that hang would take very long here
+
+
+def _answers(cluster: Cluster, track: str, labelled: LabelledCases) -> list[_Answer]:
+    pod = _ready_pod(cluster, track)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(lambda case: _ask(cluster, pod, case), labelled.cases.tolist()))
+
+
+def _ready_pod(cluster: Cluster, track: str) -> str:
+    for pod in cluster.pods():
+        if pod.track == track and pod.is_ready:
+            return pod.name
+    raise UnreachableError(f"no pod of the {track} track is ready")
+
+
+def _ask(cluster: Cluster, pod: str, case: list[float], tries: int = TRIES) -> _Answer:
+    try:
+        answer = as_json(cluster.ask_pod(pod, "/predict", {"features": case}, **HEADERS))
+    except UnreachableError:
+        if tries > 1:
+            return _ask(cluster, pod, case, tries - 1)
+        raise
+    try:
+        return _Answer(float(answer["probability_malignant"]), float(answer["threshold"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreachableError(f"{pod} answers {json.dumps(answer)[:200]}") from error

@@ -1,0 +1,52 @@
+"""Who runs the playbook, and whether they still do."""
+
+import getpass
+import os
+import socket
+from pathlib import Path
+
+import psutil
+
+from canary.releases import Holder
+
+PLAYBOOK = "ansible-playbook"
+
+CLOCK_SECONDS = 10.0
+"""By how much a process's start seems to move when the clock of its machine is set.
+
+Within that time, no other process gets its number.
+"""
+
+
+def holder() -> Holder:
+    """Return the playbook that this process belongs to, or else this process."""
+    process = psutil.Process()
+    playbooks = [parent for parent in process.parents() if _is_playbook(parent)]
+    top = playbooks[-1] if playbooks else process
+    return Holder(_user(), socket.gethostname(), top.pid, top.create_time())
+
+
+def is_alive(holder: Holder) -> bool:
+    """Tell whether it still runs; of another host's, nothing is known, so that is taken for yes."""
+    if holder.host != socket.gethostname():
+        return True
+    try:
+        process = psutil.Process(holder.pid)
+        is_same = abs(process.create_time() - holder.since) < CLOCK_SECONDS
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in some containers
+        return str(os.getuid())
+
+
+def _is_playbook(process: psutil.Process) -> bool:
+    try:
+        return any(Path(word).name == PLAYBOOK for word in process.cmdline()[:3])
+    except psutil.Error:
+        return False

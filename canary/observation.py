@@ -1,0 +1,66 @@
+"""What was seen of the stable track and of the canary in one window: all that the judge knows."""
+
+from msgspec import Struct
+
+
+class Histogram(Struct, frozen=True):
+    """Counts of one histogram, not cumulative.
+
+    ``bounds`` are the upper bounds of the finite buckets, ascending; ``counts`` has one number
+    more: the last counts what lies above all bounds.
+    """
+
+    bounds: list[float]
+    counts: list[int]
+
+
+class Track(Struct, frozen=True):
+    """What one track did in the window.
+
+    ``requests`` are those on the endpoints that clients call, without probes and /metrics;
+    ``errors`` of them had a status of 500 or more, and ``generated`` of them came from the traffic
+    generator. ``latency`` is in seconds. ``predictions`` counts answers by ``malignant`` and
+    ``benign``, ``probabilities`` the answered probabilities of malignant. ``restarts`` are those of
+    containers.
+    """
+
+    image: str
+    model_versions: list[str]
+    requests: int
+    errors: int
+    latency: Histogram
+    predictions: dict[str, int]
+    probabilities: Histogram
+    restarts: int
+    generated: int
+
+
+class Cases(Struct, frozen=True):
+    """The artifact's labelled cases, asked from both tracks: lists of one length.
+
+    ``targets`` are 0 for malignant and 1 for benign, as in scikit-learn's data set; ``unseen``
+    marks those that neither model was fitted on. ``stable`` and ``canary`` are the probabilities
+    of malignant that a pod of each answered; from its threshold on, a track answers malignant.
+    """
+
+    targets: list[int]
+    unseen: list[bool]
+    stable: list[float]
+    canary: list[float]
+    stable_threshold: float
+    canary_threshold: float
+
+
+class Observation(Struct, frozen=True):
+    """Both tracks in the window from ``started`` to ``ended`` (ISO 8601, UTC).
+
+    ``cases`` is None when they could not be asked; ``problem`` says why something could not be
+    measured.
+    """
+
+    started: str
+    ended: str
+    stable: Track
+    canary: Track
+    cases: Cases | None
+    problem: str = ""

@@ -1,0 +1,99 @@
+"""One window of a canary: traffic, counters, and the labelled cases."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from canary.cases import LabelledCases, ask_cases, read_cases, warm_up
+from canary.cluster import Cluster, Pod, UnreachableError
+from canary.generator import Sent, check, generate
+from canary.observation import Cases, Observation, Track
+from canary.recording import PodRecord
+from canary.source import Source
+from canary.tracks import track
+
+EXAMPLES = 3
+"""How many failures of the traffic are told in full."""
+
+
+class Images(NamedTuple):
+    """What the two tracks run."""
+
+    stable: str
+    canary: str
+
+
+class Traffic(NamedTuple):
+    """Where generated requests go; ``rate`` is in requests a second, 0 for none."""
+
+    url: str
+    rate: float
+
+
+def observe(
+    cluster: Cluster,
+    source: Source,
+    images: Images,
+    traffic: Traffic,
+    seconds: float,
+) -> Observation:
+    """Warm the canary up and ask the labelled cases, then watch both tracks under traffic.
+
+    Only requests in the ``seconds`` after the cases count; restarts count from the start.
+
+    Raises:
+        UnreachableError: the stable track does not give its labelled cases, or the cluster or the
+            source do not answer.
+        ValueError: the traffic is not to be made, or the counters are none.
+    """
+    check(traffic.url, traffic.rate, seconds)
+    started = _now()
+    before = cluster.pods()
+    labelled = read_cases(cluster)
+    warm_up(cluster, labelled)
+    cases, problem = _cases(cluster, labelled)
+    with source.watch() as records:
+        sent = generate(traffic.url, labelled.cases.tolist(), traffic.rate, seconds)
+    after = cluster.pods()
+    is_generated = traffic.rate > 0
+    return Observation(
+        started=started,
+        ended=_now(),
+        stable=_track("stable", images.stable, records, before, after, is_generated),
+        canary=_track("canary", images.canary, records, before, after, is_generated),
+        cases=cases,
+        problem=" ".join(filter(None, (problem, _unanswered(sent)))),
+    )
+
+
+def _cases(cluster: Cluster, labelled: LabelledCases) -> tuple[Cases | None, str]:
+    try:
+        return ask_cases(cluster, labelled), ""
+    except UnreachableError as error:
+        return None, f"The labelled cases could not be asked: {error}."
+
+
+def _track(
+    name: str,
+    image: str,
+    records: list[PodRecord],
+    before: list[Pod],
+    after: list[Pod],
+    is_generated: bool,
+) -> Track:
+    earlier = {pod.name: pod.restarts for pod in before}
+    restarts = sum(
+        max(pod.restarts - earlier.get(pod.name, 0), 0) for pod in after if pod.track == name
+    )
+    own = (record for record in records if record.track == name)
+    return track(own, image, restarts, is_generated)
+
+
+def _unanswered(sent: Sent) -> str:
+    """Tell when nothing at all was answered: then it is not the canary."""
+    if sent.answered or not sent.failures:
+        return ""
+    return f"No generated request was answered: {'; '.join(sent.failures[:EXAMPLES])}."
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

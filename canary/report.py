@@ -1,0 +1,181 @@
+"""The report of a canary: JSON by msgspec, a table for the terminal, one HTML page."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import Struct
+
+from canary import chart
+from canary.observation import Observation, Track
+from canary.thresholds import Thresholds, limits
+from canary.verdict import Verdict
+
+WIDTH = 100
+"""How many columns the table for the terminal has at most."""
+
+Row = tuple[str, str, str]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One step of the run; ``verdict`` is on everything since the run's start.
+
+    ``seconds`` is how long it took. A split is the canary's share of the requests, from 0 to 1;
+    the observed one is None when there were no requests.
+    """
+
+    stable_replicas: int
+    canary_replicas: int
+    seconds: float
+    requested_split: float
+    observed_split: float | None
+    verdict: Verdict
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything about one run; ``observation`` and ``verdict`` are on the whole of it.
+
+    ``decision`` is what became of the canary: ``promoted``, ``rolled back``, ``waiting``, ...
+    """
+
+    run: str
+    started: str
+    ended: str
+    namespace: str
+    stable_image: str
+    canary_image: str
+    steps: list[Step]
+    observation: Observation
+    verdict: Verdict
+    decision: str
+    thresholds: Thresholds
+
+
+def table(report: Report) -> str:
+    """Return the report for the terminal: plain text of at most 100 columns."""
+    blocks = [
+        _wrapped("", f"Canary {report.run}: {report.verdict.outcome.upper()}, {report.decision}"),
+        _facts(report),
+        _columns([_STEP_HEAD, *(_step(*numbered) for numbered in enumerate(report.steps, 1))]),
+        _columns([("", "stable", "canary"), *_counts(report.observation)]),
+        [
+            line
+            for part in report.verdict.parts
+            for line in _wrapped(f"{part.name:<12} {part.outcome.upper():<13} ", part.reason)
+        ],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def html(report: Report) -> str:
+    """Return the report as one page that needs no other file and runs no script."""
+    stable, canary = report.observation.stable, report.observation.canary
+    charts = [
+        chart.chart("latency", "Latency", "milliseconds", 1000, (stable.latency, canary.latency)),
+        chart.chart(
+            "score",
+            "Score",
+            "probability of malignant",
+            1,
+            (stable.probabilities, canary.probabilities),
+        ),
+    ]
+    size = {
+        "width": chart.WIDTH,
+        "height": chart.HEIGHT,
+        "left": chart.LEFT,
+        "right": chart.RIGHT,
+        "bottom": chart.BOTTOM,
+    }
+    return _PAGE.render(
+        report=report,
+        charts=charts,
+        size=size,
+        models=[_models(stable), _models(canary)],
+        counts=_counts(report.observation),
+        thresholds=[
+            (name, getattr(report.thresholds, name), default, why)
+            for name, default, why in limits()
+        ],
+    )
+
+
+_PAGE = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+).get_template("report.html")
+
+_STEP_HEAD = ("step", "stable pods", "canary pods", "seconds", "requested", "observed", "verdict")
+
+
+def _facts(report: Report) -> list[str]:
+    tracks = report.observation
+    facts = {
+        "stable": f"{report.stable_image}, model {_models(tracks.stable)}",
+        "canary": f"{report.canary_image}, model {_models(tracks.canary)}",
+        "namespace": report.namespace,
+        "time": f"{report.started} to {report.ended}",
+    }
+    if report.observation.problem:
+        facts["problem"] = report.observation.problem
+    return [line for name, value in facts.items() for line in _wrapped(f"{name:<12} ", value)]
+
+
+def _step(number: int, step: Step) -> Sequence[str]:
+    return (
+        str(number),
+        str(step.stable_replicas),
+        str(step.canary_replicas),
+        f"{step.seconds:g}",
+        _percent(step.requested_split),
+        _percent(step.observed_split),
+        step.verdict.outcome,
+    )
+
+
+def _models(track: Track) -> str:
+    return ", ".join(track.model_versions) or "unknown"
+
+
+def _counts(observation: Observation) -> list[Row]:
+    tracks = (observation.stable, observation.canary)
+
+    def row(name: str, value: Callable[[Track], int]) -> Row:
+        stable, canary = (str(value(track)) for track in tracks)
+        return name, stable, canary
+
+    return [
+        row("requests", lambda track: track.requests),
+        row("of these generated", lambda track: track.generated),
+        row("errors", lambda track: track.errors),
+        row("restarts", lambda track: track.restarts),
+        row("called malignant", lambda track: track.predictions.get("malignant", 0)),
+        row("called benign", lambda track: track.predictions.get("benign", 0)),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{share:.1%}"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows as lines, the first column left, the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    """Return ``text`` behind ``head``, in lines that are indented by as much."""
+    return textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head)) or [
+        head.rstrip()
+    ]

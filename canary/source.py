@@ -1,0 +1,210 @@
+"""Where the counters come from: Prometheus when it watches the pods, otherwise the pods."""
+
+import math
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+from canary.cluster import Cluster, UnreachableError, as_json
+from canary.recording import KEPT, START, PodRecord, Reading, Series, parse
+
+POLL_SECONDS = 2.0
+PROMETHEUS_PORT = 9090
+LONGEST_SCRAPE_INTERVAL = 60.0
+
+DISCOVERY_SECONDS = 15.0
+"""How long Prometheus may take to find new pods: it takes changes over every 5 seconds."""
+
+SCRAPE_TOLERANCE = 0.002
+"""Prometheus moves the time of a scrape by up to 2 ms, to have the intervals alike."""
+
+LABELS = frozenset({"endpoint", "method", "status", "le", "prediction", "model_version"})
+"""Labels of the service's own; all others come from what Prometheus knows of the pod."""
+
+
+class Source(Protocol):
+    """Counters of the pods of both tracks."""
+
+    name: str
+
+    def watch(self) -> AbstractContextManager[list[PodRecord]]:
+        """Give a list that holds, after the block, what the counters did during it.
+
+        UnreachableError when the cluster, or a Prometheus that watches the pods, does not answer.
+        """
+
+
+class PodSource:
+    """The pods themselves, asked through the API server."""
+
+    name = "the pods"
+
+    def __init__(self, cluster: Cluster, poll_seconds: float = POLL_SECONDS) -> None:
+        """Read each pod every ``poll_seconds``."""
+        self._cluster = cluster
+        self._poll_seconds = poll_seconds
+
+    @contextmanager
+    def watch(self) -> Iterator[list[PodRecord]]:
+        """Read the pods at the start, at the end, and in between."""
+        present = {pod.name for pod in self._cluster.pods()}
+        read: dict[str, PodRecord] = {}
+        records: list[PodRecord] = []
+        stop = threading.Event()
+
+        def go_on() -> None:
+            while not stop.wait(self._poll_seconds):
+                self._read(present, read)
+
+        self._read(present, read)
+        thread = threading.Thread(target=go_on, daemon=True)
+        thread.start()
+        try:
+            yield records
+        finally:
+            stop.set()
+            thread.join()
+        self._read(present, read)
+        records += read.values()
+
+    def _read(self, present: set[str], read: dict[str, PodRecord]) -> None:
+        try:
+            pods = self._cluster.pods()
+        except UnreachableError:
+            return  # the next reading makes up for it
+        for pod in pods:
+            try:
+                values = parse(self._cluster.ask_pod(pod.name, "/metrics").decode())
+            except (UnreachableError, ValueError):
+                continue  # it is starting or ending; the next reading makes up for it
+            is_new = pod.name not in present
+            record = read.setdefault(pod.name, PodRecord(pod.track, is_new, []))
+            record.readings.append(Reading(time.time(), values))
+
+
+class PrometheusSource:
+    """A Prometheus in the namespace that scrapes each pod, with labels ``pod`` and ``version``.
+
+    Times are those of Prometheus' own clock.
+    """
+
+    name = "Prometheus"
+
+    def __init__(self, cluster: Cluster, service: str, namespace: str, interval: float) -> None:
+        """Ask ``service``, which scrapes every ``interval`` seconds."""
+        self._cluster = cluster
+        self._service = service
+        self._namespace = namespace
+        self._interval = interval
+
+    @contextmanager
+    def watch(self) -> Iterator[list[PodRecord]]:
+        """Have the pods scraped before the block and after it, and take what lies between."""
+        present = {pod.name for pod in self._cluster.pods()}
+        records: list[PodRecord] = []
+        began = self._await_scrapes()
+        yield records
+        self._await_scrapes()
+        records += self._records(began, present)
+
+    def _await_scrapes(self) -> float:
+        """Wait until the ready pods were scraped once more; return the time that was asked for."""
+        asked = round(self._clock() + SCRAPE_TOLERANCE, 3)
+        deadline = time.monotonic() + 3 * self._interval + DISCOVERY_SECONDS
+        query = f"timestamp({START[0]}{_selector(self._namespace)}) > {asked:.3f}"
+        while True:
+            scraped = {each["metric"].get("pod") for each in self._query(query)}
+            ready = {pod.name for pod in self._cluster.pods() if pod.is_ready and pod.track}
+            if ready <= scraped:
+                return asked
+            if time.monotonic() > deadline:
+                missing = ", ".join(sorted(ready - scraped))
+                raise UnreachableError(f"Prometheus does not scrape {missing}")
+            time.sleep(self._interval / 5)
+
+    def _records(self, began: float, present: set[str]) -> list[PodRecord]:
+        window = math.ceil(self._clock() - began) + 1
+        selector = _selector(self._namespace, f'__name__=~"{"|".join(sorted(KEPT))}"')
+        readings: dict[tuple[str, str], dict[float, Reading]] = defaultdict(dict)
+        for each in self._query(f"{selector}[{window}s]"):
+            metric = each["metric"]
+            by_time = readings[metric["pod"], metric["version"]]
+            for when, value in each["values"]:
+                if when > began:
+                    reading = by_time.setdefault(when, Reading(when, {}))
+                    reading.values[_series(metric)] = float(value)
+        return [
+            PodRecord(track, pod not in present, [by_time[when] for when in sorted(by_time)])
+            for (pod, track), by_time in readings.items()
+        ]
+
+    def _clock(self) -> float:
+        return float(self._query("vector(time())")[0]["value"][1])
+
+    def _query(self, query: str) -> list[dict[str, Any]]:
+        return _query(self._cluster, self._service, query)
+
+
+def choose_source(cluster: Cluster, service: str, namespace: str) -> Source:
+    """Return the Prometheus of that ``service`` if it scrapes the app's pods, or else the pods."""
+    try:
+        watched = _query(cluster, service, f"{START[0]}{_selector(namespace)}")
+        interval = _scrape_interval(cluster, service, namespace)
+    except UnreachableError:
+        return PodSource(cluster)
+    if not watched or not 0 < interval <= LONGEST_SCRAPE_INTERVAL:
+        return PodSource(cluster)
+    return PrometheusSource(cluster, service, namespace, interval)
+
+
+def _selector(namespace: str, *others: str) -> str:
+    pods = (f'namespace="{namespace}"', 'pod!=""', 'version=~"stable|canary"')
+    return f"{{{','.join((*others, *pods))}}}"
+
+
+def _series(metric: dict[str, str]) -> Series:
+    """Return the series as the service names it.
+
+    A label of its own that Prometheus has, too, was renamed to ``exported_...``.
+    """
+    if metric["__name__"] == START[0]:
+        return START
+    found = {name: metric.get(f"exported_{name}", metric.get(name)) for name in LABELS}
+    own = frozenset((name, value) for name, value in found.items() if value is not None)
+    return metric["__name__"], own
+
+
+def _query(cluster: Cluster, service: str, query: str) -> list[dict[str, Any]]:
+    answer = as_json(cluster.ask_service(service, PROMETHEUS_PORT, "/api/v1/query", query=query))
+    try:
+        result: list[dict[str, Any]] = answer["data"]["result"]
+    except (KeyError, TypeError) as error:
+        raise UnreachableError(f"{service} does not answer as Prometheus does") from error
+    return result
+
+
+def _scrape_interval(cluster: Cluster, service: str, namespace: str) -> float:
+    """Return the longest scrape interval of the namespace's pods, in seconds."""
+    answer = as_json(cluster.ask_service(service, PROMETHEUS_PORT, "/api/v1/targets"))
+    try:
+        return max(
+            (
+                _seconds(target["scrapeInterval"])
+                for target in answer["data"]["activeTargets"]
+                if target["labels"].get("namespace") == namespace and "pod" in target["labels"]
+            ),
+            default=0.0,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnreachableError(f"{service} does not answer as Prometheus does") from error
+
+
+def _seconds(duration: str) -> float:
+    """Return a duration of Prometheus, like ``1m30s``, in seconds."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    parts = re.findall(r"(\d+)(ms|[smh])", duration)
+    return sum(int(number) * units[unit] for number, unit in parts)

@@ -1,0 +1,65 @@
+"""Observations of canaries for tests: a good one, to be changed at will."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from canary.observation import Cases, Histogram, Observation, Track
+
+LATENCY_BOUNDS = [0.001, 0.002, 0.004, 0.008]
+SCORE_BOUNDS = [0.1, 0.5, 0.9, 1.0]
+
+
+def latencies(*counts: int) -> Histogram:
+    return Histogram(LATENCY_BOUNDS, list(counts))
+
+
+def scores(*counts: int) -> Histogram:
+    return Histogram(SCORE_BOUNDS, list(counts))
+
+
+def track(**changes: Any) -> Track:
+    """1,000 requests without an error, of which 370 are called malignant."""
+    good = Track(
+        image="breast-cancer-api:good",
+        model_versions=["0123456789ab"],
+        requests=1000,
+        errors=0,
+        latency=latencies(300, 500, 150, 40, 10),
+        predictions={"malignant": 370, "benign": 630},
+        probabilities=scores(600, 30, 70, 300, 0),
+        restarts=0,
+        generated=1000,
+    )
+    return replace(good, **changes)
+
+
+def cases(**changes: Any) -> Cases:
+    """200 malignant and 300 benign cases, each fifth unseen, all answered right by both."""
+    answers = [0.9] * 200 + [0.1] * 300
+    good = Cases(
+        targets=[0] * 200 + [1] * 300,
+        unseen=[number % 5 == 0 for number in range(500)],
+        stable=answers,
+        canary=answers,
+        stable_threshold=0.5,
+        canary_threshold=0.5,
+    )
+    return replace(good, **changes)
+
+
+def observed(
+    stable: Track | None = None,
+    canary: Track | None = None,
+    cases_: Cases | None = None,
+    problem: str = "",
+) -> Observation:
+    """Two good tracks and good answers, but for what is given."""
+    return Observation(
+        started="2026-05-04T10:00:00Z",
+        ended="2026-05-04T10:02:00Z",
+        stable=stable or track(),
+        canary=canary or track(),
+        cases=cases_ or cases(),
+        problem=problem,
+    )

@@ -1,0 +1,80 @@
+"""The geometry of the report's charts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canary import chart
+from canary.observation import Histogram
+from tests.canaries import latencies
+
+counts = st.lists(st.integers(0, 10**6), min_size=5, max_size=5)
+
+
+def drawn(stable: Histogram, canary: Histogram) -> chart.Chart:
+    return chart.chart("latency", "Latency", "milliseconds", 1000, (stable, canary))
+
+
+def test_a_bar_is_as_high_as_its_share() -> None:
+    found = drawn(latencies(0, 10, 30, 0, 0), latencies(0, 5, 0, 5, 0))
+    full = chart.HEIGHT - chart.TOP - chart.BOTTOM
+    assert [(bar.track, bar.height) for bar in found.bars] == [
+        ("stable", pytest.approx(full / 3)),
+        ("canary", pytest.approx(full * 2 / 3)),
+        ("stable", pytest.approx(full)),
+        ("canary", 0),
+        ("stable", 0),
+        ("canary", pytest.approx(full * 2 / 3)),
+    ]
+    assert [mark.label for mark in found.grid] == ["0%", "20%", "40%", "60%"]
+
+
+def test_the_rows_have_every_number_but_empty_ends() -> None:
+    found = drawn(latencies(0, 10, 30, 0, 0), latencies(0, 5, 0, 0, 5))
+    assert found.rows == [
+        ("1 to 2", 10, 5, 0.25, 0.5),
+        ("2 to 4", 30, 0, 0.75, 0),
+        ("4 to 8", 0, 0, 0, 0),
+        ("above 8", 0, 5, 0, 0.5),
+    ]
+    assert [mark.label for mark in found.bounds] == ["1", "2", "4", "8"]
+
+
+def test_one_track_alone_is_drawn() -> None:
+    found = drawn(latencies(0, 10, 0, 0, 0), latencies(0, 0, 0, 0, 0))
+    assert found.rows == [("1 to 2", 10, 0, 1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("canary", "problem"),
+    [
+        (latencies(0, 0, 0, 0, 0), "Not drawn: nothing was counted."),
+        (latencies(1, 2), "Not drawn: the canary's latency histogram has 2 counts for 4 bounds."),
+        (
+            Histogram([1.0], [1, 2]),
+            "Not drawn: the tracks' latency histograms have different bounds.",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_says_why(canary: Histogram, problem: str) -> None:
+    found = drawn(latencies(0, 0, 0, 0, 0), canary)
+    assert found.problem == problem
+    assert found.rows == []
+    assert found.bars == []
+
+
+def test_many_buckets_have_few_labels() -> None:
+    many = Histogram([float(bound) for bound in range(1, 30)], [1] * 30)
+    assert len(drawn(many, many).bounds) <= chart.MOST_LABELS
+
+
+@given(counts, counts)
+def test_everything_lies_within_the_drawing(stable: list[int], canary: list[int]) -> None:
+    found = drawn(latencies(*stable), latencies(*canary))
+    for bar in found.bars:
+        assert chart.LEFT <= bar.x <= bar.x + bar.width <= chart.WIDTH - chart.RIGHT + 1e-9
+        assert chart.TOP - 1e-9 <= bar.y <= bar.y + bar.height
+        assert bar.y + bar.height == pytest.approx(chart.HEIGHT - chart.BOTTOM)
+    for mark in found.grid:
+        assert chart.TOP - 1e-9 <= mark.position <= chart.HEIGHT - chart.BOTTOM
+    assert len(found.grid) <= 6

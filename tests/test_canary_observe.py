@@ -1,0 +1,139 @@
+"""One window over two real services."""
+
+import threading
+
+import pytest
+
+import canary.observe
+from bc_model.artifact import Reference
+from canary.cases import LabelledCases, read_cases
+from canary.cluster import Cluster, UnreachableError
+from canary.generator import Sent
+from canary.observe import Images, Traffic, observe
+from canary.source import PodSource
+from canary.tracks import split
+from tests.conftest import free_port
+from tests.local_cluster import LocalCluster, LocalPod
+
+IMAGES = Images("app:1", "app:2")
+NO_TRAFFIC = Traffic("", 0)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask some of the cases only: quick."""
+
+    def read_few(cluster: Cluster) -> LabelledCases:
+        cases, targets, unseen = read_cases(cluster)
+        return LabelledCases(cases[:10], targets[:10], unseen[:10])
+
+    monkeypatch.setattr(canary.observe, "read_cases", read_few)
+
+
+def test_what_was_generated_is_seen_and_nothing_else(
+    local_cluster: LocalCluster, reference: Reference
+) -> None:
+    source, url = PodSource(local_cluster), local_cluster.local[1].url
+    seen = observe(local_cluster, source, IMAGES, Traffic(url, 40), 0.5)
+    assert (seen.stable.image, seen.canary.image) == IMAGES
+    assert (seen.stable.requests, seen.canary.requests, seen.canary.generated) == (0, 20, 20)
+    assert sum(seen.canary.predictions.values()) == 20
+    assert (seen.canary.errors, seen.canary.restarts, seen.problem) == (0, 0, "")
+    assert split(seen) == 1.0
+    assert seen.cases is not None
+    assert seen.cases.canary == seen.cases.stable
+    assert len(seen.cases.stable) == len(reference.targets)
+    assert seen.started <= seen.ended
+    assert seen.started.endswith("+00:00")
+
+
+@pytest.mark.usefixtures("few")
+def test_without_traffic(local_cluster: LocalCluster) -> None:
+    seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+    assert (seen.stable.requests, seen.canary.requests, seen.problem) == (0, 0, "")
+    assert split(seen) is None
+
+
+@pytest.mark.usefixtures("few")
+def test_traffic_that_arrives_nowhere(local_cluster: LocalCluster) -> None:
+    nowhere = Traffic(f"http://127.0.0.1:{free_port()}", 50)
+    seen = observe(local_cluster, PodSource(local_cluster), IMAGES, nowhere, 0.2)
+    assert seen.problem.startswith("No generated request was answered: ConnectionRefusedError: ")
+    assert seen.problem.count("refused") == canary.observe.EXAMPLES
+    assert seen.cases is not None
+
+
+@pytest.mark.usefixtures("few")
+def test_traffic_that_arrives_in_part(
+    local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary.observe, "generate", lambda *_: Sent(1, ["status 503: b''"]))
+    seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+    assert seen.problem == ""  # the pods' own counters tell what it was
+
+
+@pytest.mark.usefixtures("few")
+def test_canary_that_does_not_answer_the_cases(local_cluster: LocalCluster) -> None:
+    local_cluster.local[1].url = f"http://127.0.0.1:{free_port()}"
+    seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+    assert seen.cases is None
+    assert seen.problem.startswith("The labelled cases could not be asked: http://127.0.0.1:")
+    assert (seen.canary.requests, seen.canary.model_versions) == (0, [])
+
+
+@pytest.mark.usefixtures("few")
+def test_restarts_of_the_window_count_by_their_track(
+    local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stable, canary_1 = local_cluster.local
+    stable.restarts = canary_1.restarts = 4
+    gone = LocalPod("canary-0", "canary", canary_1.url, restarts=7)
+    local_cluster.local.append(gone)
+
+    def meanwhile(*_: object) -> Sent:
+        canary_1.restarts = 6
+        local_cluster.local.remove(gone)
+        local_cluster.local.append(LocalPod("canary-2", "canary", canary_1.url, restarts=1))
+        return Sent()
+
+    monkeypatch.setattr(canary.observe, "generate", meanwhile)
+    seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+    assert (seen.stable.restarts, seen.canary.restarts) == (0, 3)
+
+
+@pytest.mark.usefixtures("few")
+def test_restart_while_the_cases_are_asked_counts(
+    local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(cluster: LocalCluster, _: object) -> None:
+        cluster.local[1].restarts += 1
+
+    monkeypatch.setattr(canary.observe, "warm_up", crash)
+    seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+    assert (seen.stable.restarts, seen.canary.restarts) == (0, 1)
+
+
+@pytest.mark.usefixtures("few")
+def test_nothing_goes_on_after_an_error(
+    local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> Sent:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(canary.observe, "generate", interrupted)
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+    assert set(threading.enumerate()) <= before
+
+
+def test_stable_track_without_cases(local_cluster: LocalCluster) -> None:
+    local_cluster.local[0].is_ready = False
+    with pytest.raises(UnreachableError, match=r"^no pod of the stable track is ready$"):
+        observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+
+
+def test_traffic_that_is_refused_asks_nobody(local_cluster: LocalCluster) -> None:
+    with pytest.raises(ValueError, match=r"^rate: "):
+        observe(local_cluster, PodSource(local_cluster), IMAGES, Traffic("http://a", 1e9), 60)
+    assert local_cluster.asked == []

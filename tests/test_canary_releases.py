@@ -1,0 +1,264 @@
+"""What is under way and what was: who may do what, and how it is kept."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import canary.releases
+from canary.cluster import KubernetesCluster, UnreachableError
+from canary.releases import (
+    LONGEST_HISTORY,
+    Entry,
+    Holder,
+    RefusedError,
+    Releases,
+    Run,
+    Store,
+    begin,
+    finish,
+    is_held,
+    kept_image,
+    mine,
+    move,
+    to_roll_back,
+)
+from tests.kubernetes_api import KubernetesApi, status
+
+NOW = 1000.0
+ME = Holder("me", "here", 12, 900.5)
+CONFIG_MAP = "/api/v1/namespaces/breast-cancer/configmaps/breast-cancer-releases"
+CONFIG_MAPS = CONFIG_MAP.rpartition("/")[0]
+
+
+def run(**changes: Any) -> Run:
+    given = {"id": "1", "started": "2026-05-04", "expires": NOW + 60, "holder": ME}
+    images = {"stable_image": "app:1", "canary_image": "app:2"}
+    return Run(**{**given, "phase": "testing", **images, **changes})
+
+
+def entry(action: str = "promoted", before: str = "app:1", after: str = "app:2") -> Entry:
+    return Entry(
+        when="2026-05-04",
+        who="me@here",
+        action=action,
+        from_image=before,
+        to_image=after,
+        model_versions=["0123"],
+        verdict="pass",
+    )
+
+
+def alive(holder: Holder) -> bool:
+    return True
+
+
+def dead(holder: Holder) -> bool:
+    return False
+
+
+def test_begin_when_nothing_is_under_way() -> None:
+    before = Releases(None, [entry()])
+    assert begin(before, run(), NOW, alive) == Releases(run(), [entry()])
+
+
+def test_begin_while_another_is_tried() -> None:
+    before = Releases(run(phase="promoting"))
+    with pytest.raises(RefusedError, match=r"^me@here tries the canary app:2 since 2026-05-04: "):
+        begin(before, run(id="2"), NOW, alive)
+    assert begin(before, run(id="2"), NOW, dead) == Releases(run(id="2"))
+    assert begin(before, run(id="2"), NOW + 60, alive) == Releases(run(id="2"))
+
+
+def test_begin_while_one_waits() -> None:
+    before = Releases(run(phase="waiting"))
+    with pytest.raises(RefusedError, match=r"^The canary app:2 waits for a decision: "):
+        begin(before, run(id="2", canary_image="app:3"), NOW, dead)
+    assert begin(before, run(id="2"), NOW, alive) == Releases(run(id="2"))
+
+
+def test_held_until_it_expires_or_its_playbook_is_gone() -> None:
+    assert is_held(run(), NOW, alive)
+    assert not is_held(run(), NOW, dead)
+    assert not is_held(run(expires=NOW), NOW, alive)
+
+
+def test_move() -> None:
+    before = Releases(run(), [entry()])
+    assert move(before, "1", "waiting") == Releases(run(phase="waiting"), [entry()])
+
+
+@pytest.mark.parametrize("releases", [Releases(), Releases(run(id="2"))])
+def test_run_that_somebody_has_ended(releases: Releases) -> None:
+    with pytest.raises(RefusedError, match=r"^Somebody else has ended this canary"):
+        mine(releases, "1")
+    with pytest.raises(RefusedError, match=r"^Somebody else has ended this canary"):
+        move(releases, "1", "promoting")
+
+
+def test_finish_keeps_the_newest() -> None:
+    entries = [entry(after=str(number)) for number in range(LONGEST_HISTORY)]
+    after = finish(Releases(run(), entries), entry("stopped"))
+    assert after == Releases(None, [*entries[1:], entry("stopped")])
+
+
+@pytest.mark.parametrize(
+    ("actions", "is_found"),
+    [
+        ([], False),
+        (["stopped"], False),
+        (["promoted"], True),
+        (["promoted", "stopped"], True),
+        (["promoted", "rolled back"], False),
+        (["promoted", "rolled back", "promoted", "stopped"], True),
+    ],
+)
+def test_to_roll_back(actions: list[str], is_found: bool) -> None:
+    history = [entry(action, after=str(number)) for number, action in enumerate(actions)]
+    promoted = [each for each in history if each.action == "promoted"]
+    assert to_roll_back(Releases(None, history)) == (promoted[-1] if is_found else None)
+
+
+def test_what_was_promoted_stays() -> None:
+    promoted = Releases(None, [entry(), entry("stopped", "app:9", "app:2")])
+    why = "me@here promoted from app:1 to it on 2026-05-04"
+    assert kept_image(promoted, "app:2", "app:1") == ("app:2", why)
+    assert kept_image(promoted, "app:2", "app:3") == ("", "")  # something new is wanted
+    assert kept_image(promoted, "app:2", "app:2") == ("", "")
+    assert kept_image(promoted, "", "app:1") == ("", "")  # nothing is deployed yet
+    assert kept_image(Releases(), "app:2", "app:1") == ("", "")
+
+
+def test_what_a_canary_is_compared_with_stays() -> None:
+    compared = ("app:1", "the canary app:2 is compared with it")
+    assert kept_image(Releases(run()), "app:1", "app:3") == compared
+    assert kept_image(Releases(run()), "app:1", "app:1") == ("", "")
+
+
+@pytest.fixture
+def store(connected: KubernetesApi) -> Store:
+    return Store(KubernetesCluster("", "breast-cancer"))
+
+
+def test_nothing_is_kept_yet(store: Store, connected: KubernetesApi) -> None:
+    assert store.read() == Releases()
+    assert store.update(lambda before: before) == Releases()
+    assert connected.asked == [f"GET {CONFIG_MAP}"] * 2
+
+
+def test_what_is_written_is_read(store: Store, connected: KubernetesApi) -> None:
+    first = store.update(lambda before: begin(before, run(), NOW, alive))
+    assert store.read() == first == Releases(run())
+    second = store.update(lambda before: finish(before, entry()))
+    assert store.read() == second == Releases(None, [entry()])
+    writes = [each for each in connected.asked if not each.startswith("GET")]
+    assert writes == [f"POST {CONFIG_MAPS}", f"PUT {CONFIG_MAP}"]
+    kept = connected.config_maps[CONFIG_MAP]
+    assert kept["metadata"]["labels"] == canary.releases.LABELS
+    assert '"action": "promoted"' in kept["data"]["releases.json"]  # for people, too
+
+
+def test_second_of_two_writers_is_refused(store: Store) -> None:
+    def meanwhile(before: Releases) -> Releases:
+        store.update(lambda found: finish(found, entry("stopped")))
+        return finish(before, entry())
+
+    for _ in range(2):  # the ConfigMap is created, and then replaced
+        before = store.read()
+        with pytest.raises(RefusedError, match=r"^Somebody else has just begun or ended a canary"):
+            store.update(meanwhile)
+        assert store.read() == Releases(None, [*before.history, entry("stopped")])
+
+
+def test_deleted_while_it_was_changed(store: Store, connected: KubernetesApi) -> None:
+    def delete(before: Releases) -> Releases:
+        connected.config_maps.clear()
+        return Releases()
+
+    store.update(lambda before: Releases(run()))
+    with pytest.raises(RefusedError, match=r"try again$"):
+        store.update(delete)
+    assert store.read() == Releases()
+
+
+def test_refused_change_writes_nothing(store: Store, connected: KubernetesApi) -> None:
+    with pytest.raises(RefusedError):
+        store.update(lambda before: move(before, "1", "waiting"))
+    assert connected.asked == [f"GET {CONFIG_MAP}"]
+
+
+@pytest.mark.parametrize("path", [CONFIG_MAPS, CONFIG_MAP])
+def test_write_that_is_not_allowed(store: Store, connected: KubernetesApi, path: str) -> None:
+    if path == CONFIG_MAP:
+        store.update(lambda before: Releases(run()))
+
+    def forbid(before: Releases) -> Releases:
+        connected.answers[path] = (403, status("configmaps is forbidden"))
+        return Releases(None, [entry()])
+
+    with pytest.raises(UnreachableError) as caught:
+        store.update(forbid)
+    assert str(caught.value) == (
+        "the ConfigMap breast-cancer-releases cannot be written:"
+        " 403 Forbidden: configmaps is forbidden"
+    )
+
+
+def test_namespace_that_is_not_there(store: Store, connected: KubernetesApi) -> None:
+    connected.answers[CONFIG_MAPS] = (404, status('namespaces "breast-cancer" not found'))
+    with pytest.raises(UnreachableError, match=r'404 Not Found: namespaces "breast-cancer" not'):
+        store.update(lambda before: Releases(run()))
+
+
+@pytest.mark.parametrize("code", [401, 500, 503])
+def test_unreadable(store: Store, connected: KubernetesApi, code: int) -> None:
+    connected.answers[CONFIG_MAP] = (code, {})
+    with pytest.raises(UnreachableError, match=rf"^the ConfigMap .* cannot be read: {code} "):
+        store.read()
+
+
+def test_cluster_that_does_not_answer_in_time(
+    store: Store, connected: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary.releases, "SECONDS", 0.2)
+    connected.delays[CONFIG_MAPS] = 1
+    with pytest.raises(UnreachableError, match=r"cannot be written: .*timed out"):
+        store.update(lambda before: Releases(run()))
+    connected.delays[CONFIG_MAP] = 1
+    with pytest.raises(UnreachableError, match=r"cannot be read: .*timed out"):
+        store.read()
+    reads = [f"GET {CONFIG_MAP}"]
+    assert connected.asked == [*reads, f"POST {CONFIG_MAPS}", *reads]  # each once
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"run": {}}', '{"history": [{"action": null}]}', '{"run": {"id": 1}}'],
+)
+def test_damaged(store: Store, connected: KubernetesApi, content: str) -> None:
+    metadata = {"name": "breast-cancer-releases", "resourceVersion": "7"}
+    data = {"releases.json": content}
+    connected.config_maps[CONFIG_MAP] = {"metadata": metadata, "data": data}
+    with pytest.raises(RefusedError, match=r"^The ConfigMap breast-cancer-releases is damaged \("):
+        store.update(lambda before: Releases(run()))
+    assert connected.config_maps[CONFIG_MAP]["data"] == data
+
+
+def test_empty_config_map(store: Store, connected: KubernetesApi) -> None:
+    metadata = {"name": "breast-cancer-releases", "resourceVersion": "7"}
+    connected.config_maps[CONFIG_MAP] = {"metadata": metadata}
+    assert store.read() == Releases()
+    assert store.update(lambda before: Releases(run())) == store.read() == Releases(run())
+
+
+TEXT = st.text(max_size=20)
+
+
+@given(st.builds(Entry, model_versions=st.lists(TEXT, max_size=2)), TEXT, TEXT)
+def test_everything_survives_being_kept(entry: Entry, user: str, image: str) -> None:
+    holder = Holder(user, "here", 1, 0.1)
+    releases = Releases(run(holder=holder, canary_image=image), [entry])
+    kept = msgspec.json.format(msgspec.json.encode(releases))
+    assert msgspec.json.decode(kept, type=Releases) == releases

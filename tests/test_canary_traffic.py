@@ -1,0 +1,165 @@
+"""Errors, latency and predictions: what fails, what is suspect, and what is let pass."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canary import traffic
+from canary.judge import Outcome
+from canary.observation import Histogram, Observation
+from canary.thresholds import Thresholds
+from canary.traffic import errors, latency, predictions
+from tests.canaries import latencies, observed, scores, track
+
+LIMITS = Thresholds()
+NOTHING = latencies(0, 0, 0, 0, 0)
+
+
+def test_the_same_traffic_passes() -> None:
+    for part in (errors, latency, predictions):
+        assert part(observed(), LIMITS).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("failed", "of", "stable_failed", "expected"),
+    [
+        (0, 1000, 0, Outcome.PASS),
+        (4, 1000, 0, Outcome.PASS),  # within half a point, though p is 0.06
+        (8, 1000, 0, Outcome.INCONCLUSIVE),
+        (12, 1000, 0, Outcome.FAIL),
+        (12, 1000, 6, Outcome.PASS),  # chance may do that
+        (50, 1000, 50, Outcome.PASS),
+        (51, 1000, 51, Outcome.FAIL),  # above the ceiling, as the stable is
+        (51, 1000, 500, Outcome.FAIL),
+        (0, 1000, 500, Outcome.PASS),
+        (0, 199, 0, Outcome.INCONCLUSIVE),
+        (0, 200, 0, Outcome.PASS),
+        (3, 10, 0, Outcome.FAIL),  # proof needs no more requests
+        (10, 100, 100, Outcome.INCONCLUSIVE),  # the ceiling does
+        (0, 0, 0, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_errors(failed: int, of: int, stable_failed: int, expected: Outcome) -> None:
+    observation = observed(track(errors=stable_failed), track(requests=of, errors=failed))
+    assert errors(observation, LIMITS).outcome is expected
+
+
+def test_the_errors_numbers_and_reason() -> None:
+    found = errors(observed(canary=track(errors=20)), LIMITS)
+    assert found.reason == (
+        "20 of the canary's 1000 requests failed (2.00%), 0 of the stable's 1000 (0.00%), "
+        "p = 8.7e-07."
+    )
+    p = found.numbers.pop("p_value")
+    assert p == pytest.approx(8.7e-07, rel=0.01)
+    assert found.numbers == {
+        "stable_requests": 1000,
+        "canary_requests": 1000,
+        "stable_errors": 0,
+        "canary_errors": 20,
+        "canary_restarts": 0,
+        "stable_rate": 0,
+        "canary_rate": 0.02,
+    }
+
+
+@pytest.mark.parametrize(("restarts", "times"), [(1, "once"), (3, "3 times")])
+def test_restarts_fail_even_without_traffic(restarts: int, times: str) -> None:
+    crashed = track(requests=0, restarts=restarts)
+    found = errors(observed(canary=crashed), LIMITS)
+    assert found.outcome is Outcome.FAIL
+    assert found.reason == f"The canary's containers restarted {times}, more than 0."
+    assert errors(observed(stable=track(restarts=3)), LIMITS).outcome is Outcome.PASS
+    assert errors(observed(canary=crashed), Thresholds(max_restarts=3)).outcome is not Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("canary", "expected"),
+    [
+        (latencies(300, 500, 150, 40, 10), Outcome.PASS),
+        (latencies(0, 300, 500, 150, 50), Outcome.FAIL),
+        (latencies(500, 400, 80, 15, 5), Outcome.PASS),  # faster
+        (latencies(200, 550, 190, 50, 10), Outcome.PASS),  # surely slower, and hardly
+        (latencies(0, 2, 1, 0, 0), Outcome.INCONCLUSIVE),  # much slower, and few
+        (latencies(0, 0, 0, 0, 199), Outcome.FAIL),  # proof needs no more requests
+        (latencies(270, 450, 130, 50, 100), Outcome.FAIL),  # a tenth is stuck
+        (latencies(300, 490, 150, 30, 30), Outcome.PASS),  # two in a hundred more are slow
+        (NOTHING, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_latency(canary: Histogram, expected: Outcome) -> None:
+    assert latency(observed(canary=track(latency=canary)), LIMITS).outcome is expected
+
+
+def test_a_difference_that_is_large_and_half_proven_is_suspect() -> None:
+    stable, canary = latencies(100, 100, 100, 0, 0), latencies(4, 5, 16, 0, 0)
+    limits = Thresholds(min_requests=20)
+    found = latency(observed(track(latency=stable), track(latency=canary)), limits)
+    assert limits.significance < found.numbers["p_value"] < limits.suspicion
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "slower ones in 66% of pairs" in found.reason
+
+
+def test_the_latencys_numbers() -> None:
+    canary = track(latency=latencies(0, 300, 500, 150, 50))
+    numbers = latency(observed(canary=canary), LIMITS).numbers
+    assert numbers["stable_median"] == pytest.approx(0.0014)
+    assert numbers["canary_median"] == pytest.approx(0.0028)
+    assert numbers["median_ratio"] == pytest.approx(2)
+    # 95 % of the stable's are done in 4 ms; what takes 1.25 times that is above the bound of 8 ms.
+    assert numbers["slow_seconds"] == 0.008
+    assert (numbers["stable_slow_share"], numbers["canary_slow_share"]) == (0.01, 0.05)
+
+
+def test_a_stable_that_is_slower_than_all_bounds() -> None:
+    lost = track(latency=latencies(0, 0, 0, 0, 1000))
+    assert latency(observed(lost, lost), LIMITS).outcome is Outcome.PASS
+    assert latency(observed(lost, track()), LIMITS).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("malignant", "expected"),
+    [(370, Outcome.PASS), (440, Outcome.PASS), (630, Outcome.FAIL), (0, Outcome.FAIL)],
+)
+def test_the_mix_of_labels(malignant: int, expected: Outcome) -> None:
+    canary = track(predictions={"malignant": malignant, "benign": 1000 - malignant})
+    assert predictions(observed(canary=canary), LIMITS).outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("canary", "expected"),
+    [
+        (scores(600, 30, 70, 300, 0), Outcome.PASS),
+        (scores(550, 80, 120, 250, 0), Outcome.PASS),  # another calibration, surely, and small
+        (scores(0, 630, 370, 0, 0), Outcome.FAIL),  # the same labels, but sure of nothing
+        (scores(0, 0, 0, 0, 0), Outcome.INCONCLUSIVE),
+    ],
+)
+def test_the_distribution_of_scores(canary: Histogram, expected: Outcome) -> None:
+    observation = observed(canary=track(probabilities=canary))
+    assert predictions(observation, LIMITS).outcome is expected
+
+
+def test_few_predictions_pass_nothing() -> None:
+    for few in ({"malignant": 70, "benign": 129}, {"benign": 199}, {}):
+        found = predictions(observed(canary=track(predictions=few)), LIMITS)
+        assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.FAIL)
+        assert found.outcome is Outcome.INCONCLUSIVE or few == {"benign": 199}
+
+
+histograms = st.lists(st.integers(0, 500), min_size=5, max_size=5).map(lambda c: latencies(*c))
+
+
+@given(histograms, histograms, st.integers(0, 199))
+def test_too_little_never_passes(stable: Histogram, canary: Histogram, requests: int) -> None:
+    few = track(requests=requests, latency=latencies(*(n // 13 for n in canary.counts)))
+    observation: Observation = observed(track(latency=stable), few)
+    assert sum(few.latency.counts) < LIMITS.min_requests
+    for part in (traffic.errors, traffic.latency):
+        assert part(observation, LIMITS).outcome is not Outcome.PASS
+
+
+@given(histograms)
+def test_identical_tracks_never_fail(histogram: Histogram) -> None:
+    same = track(latency=histogram)
+    assert latency(observed(same, same), LIMITS).outcome is not Outcome.FAIL
