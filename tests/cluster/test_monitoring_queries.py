@@ -1,0 +1,250 @@
+"""Every query of the rules and dashboards, by a real Prometheus that scrapes the real service."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+import yaml
+
+from bc_model.artifact import Reference
+from bc_model.drift import bin_counts, feature_drift, score_counts, score_drift
+from bc_model.features import FEATURE_NAMES
+from tests.conftest import ROOT, free_port, running_service
+
+Object = dict[str, Any]
+
+FILES = ROOT / "roles/monitoring/files"
+BOARDS = [json.loads(file.read_text(encoding="utf-8")) for file in FILES.glob("dashboards/*.json")]
+QUERIES = {
+    f"{board['uid']}: {panel['title']}, {target['refId']}": target
+    for board in BOARDS
+    for panel in board["panels"]
+    for target in panel.get("targets", [])
+}
+QUIET = {
+    # Nothing is to be there: no alert fires.
+    "breast-cancer-canary: Alerts, A",
+}
+SIZE = re.compile("radius|perimeter|area")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cluster() -> None:
+    """No cluster is needed here."""
+
+
+class Prometheus:
+    """A Prometheus on a free port."""
+
+    def __init__(self, directory: Path, targets: dict[str, httpx2.Client]) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._client = httpx2.Client(base_url=self.url, trust_env=False)
+        rules = yaml.safe_load((FILES / "rules.yml").read_text(encoding="utf-8"))
+        for group in rules["groups"]:
+            group["interval"] = "1s"
+        configuration = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": ["rules.yml"],
+            "scrape_configs": [
+                {
+                    "job_name": "breast-cancer-api",
+                    "static_configs": [
+                        {
+                            "targets": [f"127.0.0.1:{client.base_url.port}"],
+                            "labels": {"namespace": "n", "pod": f"pod-{track}", "version": track},
+                        }
+                        for track, client in targets.items()
+                    ],
+                }
+            ],
+        }
+        for name, content in (("rules.yml", rules), ("prometheus.yml", configuration)):
+            (directory / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+        self._log = (directory / "log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                shutil.which("prometheus") or pytest.fail("prometheus is not on the PATH"),
+                f"--config.file={directory}/prometheus.yml",
+                f"--storage.tsdb.path={directory}/data",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
+        self._log.close()
+        self._client.close()
+
+    def get(self, path: str, **parameters: str) -> Any:
+        answer = self._client.get(f"/api/v1/{path}", params=parameters).json()
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def wait_for(self, query: str, seconds: float = 40) -> None:
+        """Wait until the query has a result."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if self.get("query", query=query)["result"]:
+                    return
+            except httpx2.ConnectError:
+                pass
+            time.sleep(0.2)
+        raise AssertionError(f"nothing came of {query}")
+
+    def values(self, query: str, label: str) -> dict[str, float]:
+        """Return the values of a query by one of their labels."""
+        found = self.get("query", query=query)["result"]
+        return {each["metric"].get(label, ""): float(each["value"][1]) for each in found}
+
+
+@contextmanager
+def watched(directory: Path, **targets: httpx2.Client) -> Iterator[Prometheus]:
+    prometheus = Prometheus(directory, targets)
+    try:
+        yield prometheus
+    finally:
+        prometheus.stop()
+
+
+def send(client: httpx2.Client, cases: np.ndarray[Any, Any], **headers: str) -> None:
+    for row in cases.tolist():
+        client.post("/predict", json={"features": row}, headers=headers).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    model_dir: Path, reference: Reference, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
+    """One that has watched two tracks; the canary gets generated requests alone."""
+    directory = tmp_path_factory.mktemp("prometheus")
+    order = np.random.default_rng(0).permutation(len(reference.cases))[:300]
+    cases = reference.cases[order]
+    environment = {"MODEL_DIR": str(model_dir)}
+    with (
+        running_service({**environment, "VERSION": "stable"}, directory / "stable") as stable,
+        running_service({**environment, "VERSION": "canary"}, directory / "canary") as canary,
+        watched(directory, stable=stable, canary=canary) as prometheus,
+    ):
+        prometheus.wait_for("count(app_model_info) == 2")
+        send(stable, cases)
+        stable.post("/predict", json={"features": [1]})
+        stable.get("/")
+        send(canary, cases[:50], **{"X-Traffic": "generated"})
+        done = time.time()
+        prometheus.wait_for("sum(app_predictions_total) >= 300")
+        prometheus.wait_for(f"timestamp(model:app_score_drift:ratio) > {done + 5}")
+        yield prometheus
+
+
+def filled(expression: str, prometheus: Prometheus) -> str:
+    """Return an expression as Grafana would send it."""
+    model = prometheus.get("query", query="app_model_info")["result"][0]["metric"]["model_version"]
+    variables = {
+        "$__rate_interval": "10s", "$__range": "1m", "$namespace": "n", "$model": model,
+        "$feature": "mean radius",
+    }  # fmt: skip
+    for name, value in variables.items():
+        expression = expression.replace(name, value)
+    return expression
+
+
+@pytest.mark.parametrize("target", QUERIES.values(), ids=QUERIES)
+def test_every_query_of_a_panel_finds_something(prometheus: Prometheus, target: Object) -> None:
+    query = filled(target["expr"], prometheus)
+    now = time.time()
+    if target.get("range"):
+        answer = prometheus.get(
+            "query_range", query=query, start=str(now - 20), end=str(now), step="1"
+        )
+        series = [each["values"] for each in answer["result"]]
+    else:
+        answer = prometheus.get("query", query=query)
+        series = [[each["value"]] for each in answer["result"]]
+    legends = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
+    for each in answer["result"]:
+        assert set(legends) <= set(each["metric"])
+    shown = {tuple(each["metric"].get(label) for label in legends) for each in answer["result"]}
+    assert len(shown) == len(series), "series that are called the same"
+    name = next(name for name, other in QUERIES.items() if other is target)
+    numbers = [float(value) for values in series for _, value in values]
+    assert bool(np.isfinite(numbers).any()) != (name in QUIET)
+
+
+def test_every_rule_is_evaluated_and_records_something(prometheus: Prometheus) -> None:
+    groups = prometheus.get("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} == {"ok"}
+    for rule in rules:
+        if rule["type"] == "recording":
+            assert prometheus.get("query", query=rule["name"])["result"], rule["name"]
+        else:
+            assert rule["state"] == "inactive", rule["name"]
+
+
+def test_the_dashboards_can_be_drawn(prometheus: Prometheus, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scripts.draw_dashboards", prometheus.url, str(tmp_path)]
+    drawn = subprocess.run(
+        [*command, "--namespace=n", "--minutes=0.5"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    for name in ("service", "canary", "model"):
+        assert "no data" not in (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+
+
+def test_prometheus_comes_to_the_same_drift_as_the_model(
+    prometheus: Prometheus, reference: Reference
+) -> None:
+    order = np.random.default_rng(0).permutation(len(reference.cases))[:300]
+    counts = bin_counts(reference.cases[order], reference.edges)
+    expected = feature_drift(counts, reference.counts) / reference.feature_thresholds.max()
+    found = prometheus.values("model:app_feature_drift:ratio", "feature")
+    assert [found[name] for name in FEATURE_NAMES] == pytest.approx(expected.tolist(), rel=0.1)
+    assert max(found.values()) < 1
+    answers = reference.malignant[order]
+    expected_answers = score_counts(reference.out_of_fold).mean(axis=0)
+    drift = score_drift(score_counts(answers), expected_answers)
+    [ratio] = prometheus.values("model:app_score_drift:ratio", "").values()
+    assert ratio == pytest.approx(drift / reference.score_thresholds.max(), rel=0.1)
+
+
+def test_a_scanner_that_measures_larger_is_drift_of_the_sizes_alone(
+    model_dir: Path, reference: Reference, tmp_path: Path
+) -> None:
+    factors = [
+        1.21 if "area" in name else 1.1 if SIZE.search(name) else 1 for name in FEATURE_NAMES
+    ]
+    order = np.random.default_rng(1).permutation(len(reference.cases))[:400]
+    with (
+        running_service({"MODEL_DIR": str(model_dir)}, tmp_path / "service") as service,
+        watched(tmp_path, stable=service) as prometheus,
+    ):
+        prometheus.wait_for("app_model_info")
+        send(service, reference.cases[order[:40]] * factors)
+        # increase() extrapolates by up to a scrape, which is much as long as there are few.
+        prometheus.wait_for("model:app_answers:increase1d > 30")
+        prometheus.wait_for("count_over_time(model:app_answers:increase1d[1m]) > 8")
+        few = prometheus.values("model:app_feature_drift:ratio", "feature")
+        assert np.isnan(list(few.values())).all()
+        send(service, reference.cases[order[40:]] * factors)
+        prometheus.wait_for("model:app_answers:increase1d > 395")
+        prometheus.wait_for("model:app_feature_drift:ratio > 1")
+        drifted = prometheus.values("model:app_feature_drift:ratio > 1", "feature")
+        assert drifted
+        assert all(SIZE.search(name) for name in drifted)
+        prometheus.wait_for("ALERTS{alertname='AppFeatureDrift',alertstate='pending'}")
