@@ -46,7 +46,7 @@ unit: .venv/installed-dev ## the tests, with their coverage
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 
-test-cluster: .venv/installed-dev ## the tests that need a Kubernetes cluster, the one of $$KUBECONFIG
+test-cluster: .venv/installed-dev ## the tests that need a Kubernetes cluster, the one of KUBECONFIG
 	.venv/bin/pytest tests/cluster
 
 lock: .venv/installed-dev ## pin what the requirements*.in name
@@ -54,7 +54,10 @@ lock: .venv/installed-dev ## pin what the requirements*.in name
 	$(COMPILE) requirements-serve.in -c requirements.txt -o requirements-serve.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
-vendor: .venv/installed ## fetch the page's libraries that static/vendor/packages.json pins
+screenshots: .venv/installed-dev ## write docs/screenshots, of the model in use
+	.venv/bin/python scripts/screenshots.py
+
+vendor: .venv/installed ## fetch what each vendor/packages.json pins: the API pages, axe-core for the tests
 	.venv/bin/python scripts/vendor.py
 
 # These files are written when a step has succeeded, so whatever was interrupted is done again.
@@ -81,4 +84,4 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit test-cluster lock vendor
+.PHONY: help up down status logs test lint types unit test-cluster lock screenshots vendor
