@@ -116,10 +116,11 @@ def lacking(deployment: Object, replicas: int) -> str:
         return f"{wanted} of {replicas} pods are asked for"
     if updated < wanted:
         return f"{updated} of {wanted} pods are new"
-    if total > updated:
-        return f"{total - updated} old pods are still there"
-    if available < updated:
-        return f"{available} of {wanted} new pods are available"
+    old = total - updated
+    if available - old < updated:  # the old ones, which are as a rule, do not count
+        return f"{max(0, available - old)} of {wanted} new pods are available"
+    if old > 0:
+        return f"{old} old pods are still there"
     return ""
 
 

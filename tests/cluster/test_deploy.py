@@ -146,7 +146,7 @@ def test_broken_image_is_rolled_back(deployed: Deployed, image: str, broken_imag
         result = deployed.on_cluster("playbooks/deploy.yml", app_image=broken_image)
     said = re.sub(r"\s+", " ", result.stdout)
     assert result.returncode != 0
-    assert f"{broken_image} did not become ready: 1 of 3 pods are new" in said
+    assert f"{broken_image} did not become ready: 0 of 3 new pods are available" in said
     assert f"What ran before runs again: {image}" in said
     assert "ended with status 1 (Error)" in said
     assert "no model today" in said

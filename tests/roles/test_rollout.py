@@ -32,6 +32,14 @@ COMPLETE = deployment(updatedReplicas=3, availableReplicas=3, replicas=3)
         (deployment(), "0 of 3 pods are new"),
         (deployment(updatedReplicas=1, availableReplicas=3, replicas=4), "1 of 3 pods are new"),
         (
+            deployment(updatedReplicas=3, availableReplicas=4, replicas=6),
+            "1 of 3 new pods are available",
+        ),
+        (
+            deployment(updatedReplicas=3, availableReplicas=0, replicas=6),
+            "0 of 3 new pods are available",
+        ),
+        (
             deployment(updatedReplicas=3, availableReplicas=4, replicas=4),
             "1 old pods are still there",
         ),
