@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,8 @@ import yaml
 from bc_model.artifact import Reference
 from bc_model.drift import bin_counts, feature_drift, score_counts, score_drift
 from bc_model.features import FEATURE_NAMES
-from tests.conftest import ROOT, free_port, running_service
+from tests.conftest import ROOT, running_service
+from tests.prometheus_server import running_prometheus
 
 Object = dict[str, Any]
 
@@ -44,50 +44,11 @@ def cluster() -> None:
 
 
 class Prometheus:
-    """A Prometheus on a free port."""
+    """What a Prometheus answers."""
 
-    def __init__(self, directory: Path, targets: dict[str, httpx2.Client]) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self._client = httpx2.Client(base_url=self.url, trust_env=False)
-        rules = yaml.safe_load((FILES / "rules.yml").read_text(encoding="utf-8"))
-        for group in rules["groups"]:
-            group["interval"] = "1s"
-        configuration = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": ["rules.yml"],
-            "scrape_configs": [
-                {
-                    "job_name": "breast-cancer-api",
-                    "static_configs": [
-                        {
-                            "targets": [f"127.0.0.1:{client.base_url.port}"],
-                            "labels": {"namespace": "n", "pod": f"pod-{track}", "version": track},
-                        }
-                        for track, client in targets.items()
-                    ],
-                }
-            ],
-        }
-        for name, content in (("rules.yml", rules), ("prometheus.yml", configuration)):
-            (directory / name).write_text(yaml.safe_dump(content), encoding="utf-8")
-        self._log = (directory / "log").open("wb")
-        self._process = subprocess.Popen(
-            [
-                shutil.which("prometheus") or pytest.fail("prometheus is not on the PATH"),
-                f"--config.file={directory}/prometheus.yml",
-                f"--storage.tsdb.path={directory}/data",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=30)
-        self._log.close()
-        self._client.close()
+    def __init__(self, client: httpx2.Client) -> None:
+        self.url = str(client.base_url).rstrip("/")
+        self._client = client
 
     def get(self, path: str, **parameters: str) -> Any:
         answer = self._client.get(f"/api/v1/{path}", params=parameters).json()
@@ -98,11 +59,8 @@ class Prometheus:
         """Wait until the query has a result."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            try:
-                if self.get("query", query=query)["result"]:
-                    return
-            except httpx2.ConnectError:
-                pass
+            if self.get("query", query=query)["result"]:
+                return
             time.sleep(0.2)
         raise AssertionError(f"nothing came of {query}")
 
@@ -114,11 +72,28 @@ class Prometheus:
 
 @contextmanager
 def watched(directory: Path, **targets: httpx2.Client) -> Iterator[Prometheus]:
-    prometheus = Prometheus(directory, targets)
-    try:
-        yield prometheus
-    finally:
-        prometheus.stop()
+    """Watch the services, each as the one pod of the track that it is named by."""
+    rules = yaml.safe_load((FILES / "rules.yml").read_text(encoding="utf-8"))
+    for group in rules["groups"]:
+        group["interval"] = "1s"
+    (directory / "rules.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
+    watched_pods = [
+        {
+            "targets": [f"127.0.0.1:{client.base_url.port}"],
+            "labels": {"namespace": "n", "pod": f"pod-{track}", "version": track},
+        }
+        for track, client in targets.items()
+    ]
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [{"job_name": "breast-cancer-api", "static_configs": watched_pods}],
+    }
+    with (
+        running_prometheus(directory, configuration) as url,
+        httpx2.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield Prometheus(client)
 
 
 def send(client: httpx2.Client, cases: np.ndarray[Any, Any], **headers: str) -> None:

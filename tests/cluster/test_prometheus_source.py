@@ -3,17 +3,15 @@
 This needs the command ``prometheus``, and no cluster: the pods are processes on this machine.
 """
 
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
-import yaml
 
 import canary.source
 from bc_model.dataset import Dataset
@@ -25,10 +23,12 @@ from canary.source import PROMETHEUS_PORT, PodSource, PrometheusSource, choose_s
 from canary.tracks import track
 from tests.conftest import START_SECONDS, free_port, running_service
 from tests.local_cluster import LocalCluster, LocalPod, request
+from tests.prometheus_server import running_prometheus
 
 NAMESPACE = "breast-cancer"
 SERVICE = "prometheus"
 Row = list[float]
+Configuration = dict[str, Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,8 +37,6 @@ def cluster(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
     A third one is scraped, but not there yet.
     """
-    if not shutil.which("prometheus"):
-        pytest.fail("These tests need Prometheus: install it, so that prometheus is on the PATH")
     directory = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:
         pods = []
@@ -46,7 +44,7 @@ def cluster(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             service = running_pod(model_dir, directory, name)
             pods.append(LocalPod(f"{name}-1", name, str(stack.enter_context(service).base_url)))
         later = LocalPod("canary-2", "canary", f"http://127.0.0.1:{free_port()}")
-        url = stack.enter_context(running_prometheus(directory, [*pods, later]))
+        url = stack.enter_context(running_prometheus(directory, watching([*pods, later])))
         found = LocalCluster([*pods, later], model_dir)
         found.services[SERVICE, PROMETHEUS_PORT] = lambda path, query: request(
             "GET", f"{url}{path}?{urlencode(query)}"
@@ -78,8 +76,7 @@ def running_pod(
         yield client
 
 
-@contextmanager
-def running_prometheus(directory: Path, pods: list[LocalPod]) -> Iterator[str]:
+def watching(pods: list[LocalPod]) -> Configuration:
     targets = [
         {
             "targets": [pod.url.rstrip("/").removeprefix("http://")],
@@ -87,37 +84,16 @@ def running_prometheus(directory: Path, pods: list[LocalPod]) -> Iterator[str]:
         }
         for pod in pods
     ]
-    settings = {
+    return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
         "scrape_configs": [{"job_name": "pods", "static_configs": targets}],
     }
-    (directory / "prometheus.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    port = free_port()
-    command = ["prometheus", f"--config.file={directory}/prometheus.yml",
-               f"--storage.tsdb.path={directory}/data",
-               f"--web.listen-address=127.0.0.1:{port}"]  # fmt: skip
-    with (directory / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: is_ready(url), (directory / "prometheus.log").read_text)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=START_SECONDS)
 
 
-def is_ready(url: str) -> bool:
-    try:
-        return b"Ready" in request("GET", f"{url}/-/ready")
-    except UnreachableError:
-        return False
-
-
-def wait_until(is_so: Callable[[], bool], explain: Callable[[], str] = str) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not is_so():
-        assert time.monotonic() < deadline, explain()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
