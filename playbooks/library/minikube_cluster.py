@@ -131,10 +131,9 @@ def published_ports(container: Json) -> set[str]:
     }
 
 
-def has_image(images: list[Json] | None, reference: str) -> bool:
-    """Tell whether ``minikube image ls`` lists ``reference``; it lists full names."""
-    tags = {tag for image in images or [] for tag in image["repoTags"] or []}
-    return any(name in tags for name in full_names(reference))
+def has_image(listing: str, reference: str) -> bool:
+    """Tell whether ``minikube image ls`` lists ``reference``; it lists full names, one a line."""
+    return not full_names(reference).isdisjoint(listing.split())
 
 
 def full_names(reference: str) -> set[str]:
@@ -171,8 +170,8 @@ def look(parameters: Json) -> Json:
         published = container_ports(profile)
         answer["differences"] = list(differences(config, published, wanted, parameters["ports"]))
     if state == "running" and parameters["image"]:
-        images = json.loads(ask(executable, "image", "ls", f"--profile={profile}", "--format=json"))
-        answer["has_image"] = has_image(images, parameters["image"])
+        listing = ask(executable, "image", "ls", f"--profile={profile}")
+        answer["has_image"] = has_image(listing, parameters["image"])
     return answer
 
 

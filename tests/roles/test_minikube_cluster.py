@@ -1,7 +1,7 @@
 """What the module makes of answers of minikube and Docker.
 
-One answer is a recorded one; the others are written in the form that minikube v1.38.1's types give
-them.
+Some answers are recorded ones; the others are written in the form that minikube v1.38.1's types
+give them.
 """
 
 import subprocess
@@ -113,22 +113,31 @@ def test_ports_that_minikube_chose_do_not_count() -> None:
     assert published == {"127.0.0.1:30000:30000", "127.0.0.1:9090:30090"}
 
 
+def test_recorded_ports_are_all_of_minikubes_choice() -> None:
+    bindings = answer("recorded/port_bindings-v1.12.0")
+    assert len(bindings) == 3
+    assert minikube_cluster.published_ports({"HostConfig": {"PortBindings": bindings}}) == set()
+
+
 @pytest.mark.parametrize(
-    ("reference", "there"),
+    ("record", "reference", "there"),
     [
-        ("breast-cancer-api:0123456789ab", True),
-        ("breast-cancer-api:ba9876543210", False),
-        ("ghcr.io/me/breast-cancer-api:0123456789ab", True),
-        ("registry.k8s.io/pause:3.10.1", True),
-        ("cancer-api:0123456789ab", False),
+        ("pr11007", "busybox:latest", True),
+        ("pr11007", "kubernetesui/dashboard:v2.1.0", True),
+        ("pr11007", "k8s.gcr.io/pause:3.2", True),
+        ("pr11007", "busybox:1.37", False),
+        ("pr11007", "box:latest", False),
+        ("pr12996", "busybox:latest", False),
+        ("pr12996", "k8s.gcr.io/coredns/coredns:v1.8.4", True),
     ],
 )
-def test_image(reference: str, there: bool) -> None:
-    assert minikube_cluster.has_image(answer("image_ls"), reference) is there
+def test_recorded_images(record: str, reference: str, there: bool) -> None:
+    listing = (ANSWERS / f"recorded/image_ls-{record}.txt").read_text()
+    assert minikube_cluster.has_image(listing, reference) is there
 
 
 def test_cluster_without_images() -> None:
-    assert not minikube_cluster.has_image(None, "breast-cancer-api:0123456789ab")
+    assert not minikube_cluster.has_image("", "breast-cancer-api:0123456789ab")
 
 
 def parameters(executable: Path) -> dict[str, Any]:
