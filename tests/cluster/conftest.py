@@ -96,6 +96,7 @@ class Deployed(Site):
             "app_node_port": NODE_PORT,
             "app_metrics_node_port": METRICS_NODE_PORT,
             "app_progress_seconds": 20,
+            "monitoring_enabled": False,
         }
         given = json.dumps({**defaults, **variables})
         return ["ansible-playbook", playbook, "-i", "inventory/kubernetes", "-e", given]
