@@ -57,6 +57,9 @@ lock: .venv/installed-dev ## pin what the requirements*.in name
 screenshots: .venv/installed-dev ## write docs/screenshots, of the model in use
 	.venv/bin/python scripts/screenshots.py
 
+notebook: .venv/installed-dev ## execute notebook.ipynb in place
+	.venv/bin/python scripts/run_notebook.py
+
 vendor: .venv/installed ## fetch what each vendor/packages.json pins: the API pages, axe-core for the tests
 	.venv/bin/python scripts/vendor.py
 
@@ -84,4 +87,4 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit test-cluster lock screenshots vendor
+.PHONY: help up down status logs test lint types unit test-cluster lock screenshots notebook vendor

@@ -5,18 +5,15 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.axes
-import numpy as np
 from matplotlib.figure import Figure as Plot
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_curve
 
 from bc_model.artifact import Figure, Manifest
+from bc_model.calibration import calibration
 from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats
 from bc_model.csv_cases import MALIGNANT
 from bc_model.dataset import FloatArray, IntArray
 from bc_model.predictor import INTERVAL_LEVEL
-
-CALIBRATION_BINS = 10
 
 
 def text(manifest: Manifest) -> str:
@@ -60,7 +57,12 @@ interval.
 
 ![ROC curve, out of fold](roc.svg)
 
+Each repeat of the cross-validation has its curve.
+
 ![Calibration, out of fold](calibration.svg)
+
+In each tenth of the scale: the mean answer with its 95 % bootstrap interval over cases, and the \
+observed share of malignant cases with its 95 % Wilson interval.
 
 ## Thresholds
 
@@ -87,13 +89,14 @@ def plot_roc(path: Path, y: IntArray, malignant: FloatArray) -> None:
 
 
 def plot_calibration(path: Path, y: IntArray, malignant: FloatArray) -> None:
-    """Draw observed against predicted shares, out of fold, over all repeats, as SVG."""
+    """Draw observed against predicted shares with their intervals, out of fold, as SVG."""
     plot, axes = _axes("predicted probability of malignant", "observed share of malignant")
-    observed, predicted = calibration_curve(
-        np.tile(y == MALIGNANT, len(malignant)), malignant.ravel(), n_bins=CALIBRATION_BINS
-    )
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    bins = calibration(y, malignant)
+    predicted, observed = [b.predicted.value for b in bins], [b.observed.value for b in bins]
     axes.plot(predicted, observed, marker="o", color="C0")
+    axes.hlines(observed, [b.predicted.low for b in bins], [b.predicted.high for b in bins])
+    axes.vlines(predicted, [b.observed.low for b in bins], [b.observed.high for b in bins])
     _save(plot, path)
 
 

@@ -36,8 +36,8 @@ _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 # The modules whose code decides what an artifact holds.
 _SOURCES = (
-    "artifact", "card", "card_words", "dataset", "drift", "drift_null", "evaluation", "features",
-    "metrics", "predictor", "publishing", "training",
+    "artifact", "calibration", "card", "card_words", "dataset", "drift", "drift_null", "evaluation",
+    "features", "metrics", "predictor", "publishing", "training",
 )  # fmt: skip
 
 

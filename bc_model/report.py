@@ -32,13 +32,14 @@ def evaluate(
 cross-validation, threshold {parameters.threshold:g}.
 Mean over repeats ± standard deviation over folds [95 % bootstrap interval over cases].
 
-{_table(summaries)}
+{comparison_table(summaries)}
 
 The 90 % interval of the probability held the true one in {coverage.value:.1%} \
 [{coverage.low:.1%}, {coverage.high:.1%}] of the unseen cases of {simulations} simulations."""
 
 
-def _table(summaries: Mapping[str, Mapping[str, Summary]]) -> str:
+def comparison_table(summaries: Mapping[str, Mapping[str, Summary]]) -> str:
+    """Return a row a metric, a column a pipeline."""
     rows = [
         ["", *summaries],
         ["---"] * (1 + len(summaries)),

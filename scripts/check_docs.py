@@ -1,4 +1,4 @@
-"""Run the commands of a Markdown file and compare what they print with what it shows.
+"""Run the commands of Markdown files and compare what they print with what these show.
 
 Every ``console`` block is run, in order, in the current directory: a line that starts with ``$ ``
 is a command, the lines below it are what it prints. ``...`` stands for anything, white space
@@ -52,17 +52,23 @@ def run(command: str) -> tuple[str, int]:
     return "".join(lines), process.returncode
 
 
-def main() -> None:
-    """Run the file named on the command line."""
+def check(name: str) -> None:
+    """Run the file called ``name``."""
     checker = doctest.OutputChecker()
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    for step in steps(Path(sys.argv[1]).read_text(encoding="utf-8")):
+    for step in steps(Path(name).read_text(encoding="utf-8")):
         print(f"\n$ {step.command}", flush=True)
         output, status = run(step.command)
         if status != step.status:
-            sys.exit(f"ended with {status}, {sys.argv[1]} says {step.status}: {step.command}")
+            sys.exit(f"ended with {status}, {name} says {step.status}: {step.command}")
         if not checker.check_output(step.output, output, options):
-            sys.exit(f"{sys.argv[1]} shows something else:\n{step.output}")
+            sys.exit(f"{name} shows something else:\n{step.output}")
+
+
+def main() -> None:
+    """Run the files named on the command line."""
+    for name in sys.argv[1:]:
+        check(name)
 
 
 if __name__ == "__main__":

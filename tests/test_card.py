@@ -13,7 +13,7 @@ from bc_model import card
 from bc_model.artifact import Figure, Manifest, Parameters
 from bc_model.card_words import METRIC_NAMES
 from bc_model.dataset import Dataset, FloatArray, IntArray
-from bc_model.metrics import METRICS
+from bc_model.metrics import METRICS, wilson
 
 Plot = Callable[[Path, IntArray, FloatArray], None]
 
@@ -126,7 +126,11 @@ def test_the_calibration_plot_draws_observed_against_predicted(tmp_path: Path) -
     y = np.array([0, 1, 1, 1, 0, 0, 0, 1])
     malignant = np.array([[0.25, 0.25, 0.25, 0.25, 0.75, 0.75, 0.75, 0.75]])
     card.plot_calibration(tmp_path / "calibration.svg", y, malignant)
-    assert [(0.25, 0.25), (0.75, 0.75)] in curves(tmp_path / "calibration.svg")
+    drawn = curves(tmp_path / "calibration.svg")
+    assert [(0.25, 0.25), (0.75, 0.75)] in drawn
+    lower, upper = wilson(1, 4), wilson(3, 4)
+    for x, figure in ((0.25, lower), (0.75, upper)):
+        assert [(x, round(figure.low, 4)), (x, round(figure.high, 4))] in drawn
 
 
 @PLOTS

@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bc_model.artifact import Figure
+from bc_model.artifact import Figure, Reference
+from bc_model.calibration import calibration
 from bc_model.card_words import METRIC_NAMES, OUT_OF_SCOPE, caveats
 from bc_model.classifier import Classifier
 from tests.conftest import running_service
@@ -40,6 +41,18 @@ def test_the_whole_table_of_thresholds_is_there(text: str, classifier: Classifie
         assert shown in plain(row)
         assert f"{missed:.1f} (" in plain(row)
     assert text.count("<tr data-threshold=") == len(points)
+
+
+def test_the_table_of_calibration_has_intervals_throughout(text: str, reference: Reference) -> None:
+    (table,) = re.findall(r"<caption>Calibration.*?</table>", text, re.S)
+    rows = re.findall(r"<tr><td.*?</tr>", table, re.S)
+    for row, bin in zip(rows, calibration(reference.targets, reference.out_of_fold), strict=True):
+        shares = "".join(
+            f"{100 * figure.value:.1f} ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
+            for figure in (bin.predicted, bin.observed)
+        )
+        cases = f"{bin.cases.value:.1f} ({bin.cases.low:.0f} to {bin.cases.high:.0f})"
+        assert plain(row) == shares + cases
 
 
 def test_data_use_and_caveats_are_there(text: str, classifier: Classifier) -> None:

@@ -1,13 +1,12 @@
-"""The card's curves: scikit-learn's, and with intervals that hold them."""
+"""The card's ROC curve: scikit-learn's, and with intervals that hold it."""
 
-import msgspec
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from bc_model.artifact import Reference
 from bc_model.csv_cases import MALIGNANT
-from web.curves import calibration, roc
+from web.curves import roc
 
 
 def test_the_roc_curve_runs_from_corner_to_corner(reference: Reference) -> None:
@@ -35,21 +34,3 @@ def test_the_area_under_it_is_scikit_learns(reference: Reference) -> None:
         roc_auc_score(reference.targets == MALIGNANT, repeat) for repeat in reference.out_of_fold
     ]
     assert area == pytest.approx(np.mean(areas), abs=0.003)
-
-
-def test_calibration_counts_every_case_once(reference: Reference) -> None:
-    bins = calibration(reference)
-    assert sum(bin.cases for bin in bins) == pytest.approx(569)
-    observed = sum(bin.cases * bin.observed.value for bin in bins)
-    assert observed == pytest.approx((reference.targets == MALIGNANT).sum())
-    predicted = sum(bin.cases * bin.predicted for bin in bins)
-    assert predicted == pytest.approx(reference.out_of_fold.mean() * 569)
-    assert [bin.predicted for bin in bins] == sorted(bin.predicted for bin in bins)
-
-
-def test_a_bin_without_cases_is_left_out(reference: Reference) -> None:
-    sure = np.where(reference.targets == MALIGNANT, 0.95, 0.05)[None]
-    low, high = calibration(msgspec.structs.replace(reference, out_of_fold=sure))
-    assert [low.predicted, low.observed.value] == pytest.approx([0.05, 0])
-    assert [high.predicted, high.observed.value] == pytest.approx([0.95, 1])
-    assert high.observed.low < 1

@@ -7,6 +7,7 @@ import pytest
 
 from bc_model.artifact import Reference
 from bc_model.csv_cases import BENIGN, MALIGNANT
+from bc_model.metrics import wilson
 from web.distributions import BINS, HEIGHT, Distributions
 
 
@@ -25,7 +26,7 @@ def test_shares_are_those_of_lower_cases(
             (MALIGNANT, place.share_of_malignant),
         ):
             values = reference.cases[reference.targets == target, column]
-            assert share == pytest.approx((values < x[column]).mean())
+            assert share == wilson(float((values < x[column]).sum()), len(values))
 
 
 def test_positions_run_from_the_least_to_the_greatest(
@@ -45,7 +46,9 @@ def test_beyond_the_ends_a_value_is_outside(
 ) -> None:
     for place in distributions.places(2 * reference.cases.max(axis=0)):
         assert (place.x, place.is_outside) == (100, True)
-        assert place.share_of_benign == place.share_of_malignant == 1
+        for share in (place.share_of_benign, place.share_of_malignant):
+            assert share.value == 1
+            assert 0.97 < share.low < 1
     below = distributions.places(np.zeros(30))
     assert (below[0].x, below[0].is_outside) == (0, True)
 

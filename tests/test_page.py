@@ -11,8 +11,10 @@ from bc_model.answer_table import INTENDED_USE
 from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
+from bc_model.metrics import wilson
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from web.examples import choose_examples
+from web.words import measured
 
 TYPED = {name: f" {value} ".replace(".", ",") for name, value in MALIGNANT_BY_NAME.items()}
 
@@ -155,6 +157,10 @@ def test_a_result_says_all_it_must(client: httpx2.Client, classifier: Classifier
     for figure in (point.sensitivity, point.specificity):
         shown = f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
         assert shown in text
+    support = wilson(answer["support"] / 100 * 455, 455)
+    assert f"<strong>Support.</strong> {measured(support)} of the training cases" in text
+    shares = re.findall(r'[BM] \d+ <span class="range">\(\d+ to \d+\)</span></span>', text)
+    assert len(shares) == 2 * 30
     assert "For research and education. Not a medical device:" in text
     assert f"Model {answer['model_version']}" in text
     assert '<a href="/model/card">' in text

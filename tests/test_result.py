@@ -11,6 +11,8 @@ from bc_model.answer_table import COLUMNS, INTENDED_USE
 from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
+from bc_model.metrics import wilson
+from bc_model.predictor import ModelArrays
 from web import export
 from web.result import Result, Results, chart
 
@@ -29,6 +31,13 @@ def result(results: Results, classifier: Classifier, reference: Reference) -> Re
 def test_the_threshold_has_its_measured_figures(results: Results, classifier: Classifier) -> None:
     (point,) = (p for p in classifier.manifest.operating_points if p.threshold == 0.5)
     assert results.point == point
+
+
+def test_support_is_a_share_of_the_training_cases(result: Result, arrays: ModelArrays) -> None:
+    share = result.support_share
+    assert 100 * share.value == pytest.approx(result.answer.support)
+    assert share == wilson(share.value * len(arrays.closeness), len(arrays.closeness))
+    assert share.low < share.value < share.high
 
 
 def test_bars_are_the_contributions_the_longest_first(result: Result) -> None:
@@ -73,6 +82,7 @@ def test_the_json_holds_everything_and_what_it_is_for(result: Result) -> None:
     assert content["verdict"] == result.verdict
     assert content["answer"] == built_in["answer"]
     assert content["measured_at_threshold"] == built_in["point"]
+    assert content["support_share"] == built_in["support_share"]
     assert content["explanation"] == built_in["explanation"]
 
 

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bc_model.artifact import Reference
+from bc_model.artifact import Figure, Reference
 from bc_model.csv_cases import BENIGN, MALIGNANT
+from bc_model.metrics import wilson
 from bc_model.predictor import FloatArray
 
 BINS = 24
@@ -14,14 +15,17 @@ HEIGHT = 20
 
 
 class Place(NamedTuple):
-    """Where one value lies; ``x`` is 0 to 100, shares are of the cases with a lower value."""
+    """Where one value lies; ``x`` is 0 to 100, shares are of the cases with a lower value.
+
+    The shares have 95 % Wilson intervals.
+    """
 
     benign_path: str
     malignant_path: str
     x: float
     is_outside: bool
-    share_of_benign: float
-    share_of_malignant: float
+    share_of_benign: Figure
+    share_of_malignant: Figure
 
 
 class Distributions:
@@ -59,9 +63,9 @@ class Distributions:
         scaled: FloatArray = np.log(X + self._median) - np.log(self._median)
         return scaled
 
-    def _share_below(self, target: int, column: int, value: float) -> float:
+    def _share_below(self, target: int, column: int, value: float) -> Figure:
         values = self._sorted[target][:, column]
-        return float(np.searchsorted(values, value) / len(values))
+        return wilson(float(np.searchsorted(values, value)), len(values))
 
     def _path(self, column: int, target: int) -> str:
         """Return the histogram's outline: benign upwards from the middle, malignant downwards."""

@@ -10,12 +10,13 @@ from web.result import Result
 
 
 def as_json(result: Result) -> bytes:
-    """Return the case, its answer, its reasons, and what the threshold was measured to do."""
+    """Return the answer, its reasons, and what was measured of threshold and support."""
     content: dict[str, Any] = {
         "intended_use": INTENDED_USE,
         "verdict": result.verdict,
         "answer": result.answer,
         "measured_at_threshold": result.point,
+        "support_share": result.support_share,
         "explanation": result.explanation,
     }
     return msgspec.json.format(msgspec.json.encode(content))

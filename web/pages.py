@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from bc_model.artifact import OperatingPoint, Reference
+from bc_model.calibration import calibration
 from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats
 from bc_model.classifier import Classifier
 from web import batch, curves, export, words
@@ -117,7 +118,7 @@ class Pages:
             "caveats": caveats(manifest),
             "points": self._points(),
             "roc": curves.roc(self._reference),
-            "bins": curves.calibration(self._reference),
+            "bins": calibration(self._reference.targets, self._reference.out_of_fold),
         }
 
     def _points(self) -> list[OperatingPoint]:

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from bc_model.artifact import OperatingPoint, Reference
+from bc_model.artifact import Figure, OperatingPoint, Reference
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
-from bc_model.metrics import operating_point
+from bc_model.metrics import operating_point, wilson
 from bc_model.predictor import FloatArray
 from web.distributions import Distributions, Place
 from web.words import verdict
@@ -38,11 +38,16 @@ class Located(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A case, answered; ``point`` is what the threshold was measured to do."""
+    """A case, answered; ``point`` is what the threshold was measured to do.
+
+    ``support_share`` is the answer's support as a share of the training cases, with its 95 % Wilson
+    interval.
+    """
 
     answer: Answer
     verdict: str
     point: OperatingPoint
+    support_share: Figure
     explanation: Explanation
     measurements: Chart
     features: Chart
@@ -56,6 +61,7 @@ class Results:
         """Compare cases with those of ``reference``."""
         self._classifier = classifier
         self._distributions = Distributions(reference)
+        self._trained_on = classifier.manifest.data.trained_on
         self.point = operating_point(reference.targets, reference.out_of_fold, classifier.threshold)
 
     def result(self, x: FloatArray, answer: Answer) -> Result:
@@ -78,6 +84,7 @@ class Results:
             answer=answer,
             verdict=verdict(answer),
             point=self.point,
+            support_share=wilson(answer.support / 100 * self._trained_on, self._trained_on),
             explanation=explanation,
             measurements=chart([
                 (name, contribution, explanation.measurement_intervals[name])

@@ -30,14 +30,16 @@ options:
     description: Namespace to deploy to; it need not exist yet.
     type: str
     required: true
-  service:
-    description: Name of the service that will have the node ports.
-    type: str
-    default: ""
   node_ports:
-    description: The node ports by the names of the variables that set them; empty for none.
+    description:
+      - By the name of each service that will have some, the node ports by the names of the
+        variables that set them; empty for none.
     type: dict
     default: {}
+  monitoring:
+    description: Whether Prometheus and Grafana are to be put up as well.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -49,9 +51,9 @@ EXAMPLES = r"""
 - name: Look at the cluster
   cluster_problems:
     namespace: breast-cancer
-    service: breast-cancer-service
     node_ports:
-      app_node_port: "30000"
+      breast-cancer-service:
+        app_node_port: "30000"
 """
 
 RETURN = r"""
@@ -70,6 +72,11 @@ RESOURCES = (
     ("", "configmaps"),
     ("apps", "deployments"),
     ("networking.k8s.io", "networkpolicies"),
+)
+MONITORING_RESOURCES = (
+    ("", "secrets"),
+    ("rbac.authorization.k8s.io", "roles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
 )
 
 Object = dict[str, Any]
@@ -126,17 +133,32 @@ def namespace_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
 
 
 def access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
-    missing = [
-        f"{verb} {resource}"
-        for group, resource in RESOURCES
-        for verb in VERBS
-        if not allowed(api, group, resource, verb, namespace)
-    ]
+    missing = missing_rights(api, namespace, RESOURCES)
     if missing:
         yield (
-            f"you may not {', '.join(missing)} in the namespace {namespace}: have yourself bound"
+            f"you may not {missing} in the namespace {namespace}: have yourself bound"
             " to the ClusterRole edit there, or choose another: -e kube_namespace=..."
         )
+
+
+def monitoring_access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
+    missing = missing_rights(api, namespace, MONITORING_RESOURCES)
+    if missing:
+        yield (
+            f"you may not {missing} in the namespace {namespace}, for the monitoring: have yourself"
+            " bound to the ClusterRole admin there, or do without it: -e monitoring_enabled=false"
+        )
+
+
+def missing_rights(
+    api: client.ApiClient, namespace: str, resources: tuple[tuple[str, str], ...]
+) -> str:
+    return ", ".join(
+        f"{verb} {resource}"
+        for group, resource in resources
+        for verb in VERBS
+        if not allowed(api, group, resource, verb, namespace)
+    )
 
 
 def allowed(api: client.ApiClient, group: str, resource: str, verb: str, namespace: str) -> bool:
@@ -163,7 +185,7 @@ def services(api: client.ApiClient) -> list[Object]:
 def port_problems(
     node_ports: dict[str, str], found: list[Object], own: tuple[str, str]
 ) -> Iterator[str]:
-    """Yield which node ports another service has; ``own`` is our namespace and service."""
+    """Yield which node ports another service has; ``own`` is the namespace and service of ours."""
     names = [(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found]
     taken = {
         str(port.get("nodePort")): name
@@ -196,14 +218,17 @@ def problems(given: Object) -> Iterator[str]:
         client.VersionApi(api).get_code(_request_timeout=SECONDS)
         yield from namespace_problems(api, given["namespace"])
         yield from access_problems(api, given["namespace"])
+        if given["monitoring"]:
+            yield from monitoring_access_problems(api, given["namespace"])
     except HTTPError as error:
         yield unreachable(host, error)
         return
     except client.ApiException as error:
         yield refused(host, error)
         return
-    own = (given["namespace"], given["service"])
-    yield from port_problems(given["node_ports"], services(api), own)
+    found = services(api)
+    for service, ports in given["node_ports"].items():
+        yield from port_problems(ports, found, (given["namespace"], service))
 
 
 def main() -> None:
@@ -211,13 +236,16 @@ def main() -> None:
         argument_spec={
             "context": {"default": ""},
             "namespace": {"required": True},
-            "service": {"default": ""},
             "node_ports": {"type": "dict", "default": {}},
+            "monitoring": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     given = module.params
-    given["node_ports"] = {name: str(port) for name, port in given["node_ports"].items()}
+    given["node_ports"] = {
+        service: {name: str(port) for name, port in ports.items()}
+        for service, ports in given["node_ports"].items()
+    }
     module.exit_json(changed=False, problems=list(problems(given)))
 
 

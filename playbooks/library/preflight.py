@@ -62,6 +62,17 @@ options:
     description: Whether a Docker engine is needed.
     type: bool
     default: false
+  compose_project:
+    description: Docker Compose project that is to be started; none when empty.
+    type: str
+    default: ""
+  compose_ports:
+    description:
+      - Ports of this machine that it will listen on, on 127.0.0.1, by the names of the variables
+        that set them; empty for none. Its own containers, which tell theirs by the label
+        C(breast-cancer.port), may hold them.
+    type: dict
+    default: {}
   more:
     description: Problems that others have found, to be told with the rest.
     type: list
@@ -92,6 +103,7 @@ problems:
 
 OLDEST_PYTHON = (3, 11)
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+PORT_LABEL = "breast-cancer.port"
 SUPERVISOR_SUFFIX = ".4194304"  # supervisord binds to <path>.<its process id> first
 
 PROC = Path("/proc")
@@ -156,9 +168,14 @@ def wrong_packages(lock: str, installed: dict[str, str], python: str) -> Iterato
             yield f"{wanted.name}{wanted.specifier} but {version}"
 
 
-def port_problems(host: str, port: str, own_processes: list[dict[str, Any]]) -> Iterator[str]:
+def port_problems(
+    host: str,
+    port: str,
+    own_processes: list[dict[str, Any]],
+    remedy: str = "PORT=8001 make up",
+) -> Iterator[str]:
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        yield f"port {port!r} is not a number from 1 to 65535; choose another: PORT=8001 make up"
+        yield f"port {port!r} is not a number from 1 to 65535; choose another: {remedy}"
         return
     if any(process["environment"].get("PORT") == port for process in own_processes):
         return
@@ -168,7 +185,7 @@ def port_problems(host: str, port: str, own_processes: list[dict[str, Any]]) -> 
         if error.errno != errno.EADDRINUSE:
             yield (
                 f"port {port} on {host} cannot be listened on ({error.strerror});"
-                " choose another: PORT=8001 make up"
+                f" choose another: {remedy}"
             )
             return
         listener = find_listener(int(port))
@@ -177,7 +194,7 @@ def port_problems(host: str, port: str, own_processes: list[dict[str, Any]]) -> 
         who = f" ({listener.name}, pid {listener.pid})" if listener else ""
         yield (
             f"port {port} on {host} is in use by another program{who}; stop it, or choose"
-            " another: PORT=8001 make up"
+            f" another: {remedy}"
         )
 
 
@@ -250,7 +267,7 @@ def data_problems(data: str) -> Iterator[str]:
 def docker_problems() -> Iterator[str]:
     docker = shutil.which("docker")
     if docker is None:
-        yield "there is no docker command, to build the image with: install Docker"
+        yield "there is no docker command: install Docker"
         return
     remedy = "start it, and see that `docker version` works"
     try:
@@ -260,6 +277,35 @@ def docker_problems() -> Iterator[str]:
     except subprocess.CalledProcessError as error:
         said = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
         yield f"no Docker engine answers ({said}): {remedy}"
+
+
+def compose_problems(project: str, ports: dict[str, str]) -> Iterator[str]:
+    """Yield what is in the way of a project of Docker Compose, the engine itself left aside."""
+    docker = shutil.which("docker")
+    own_ports: set[str] = set()
+    if docker:
+        answer = ask(docker, "compose", "version")
+        if answer is None or answer.returncode:
+            yield "there is no docker compose: install Docker's Compose plugin, version 2"
+        own_ports = ports_of_containers(docker, project)
+    for variable, port in ports.items():
+        if port and port not in own_ports:
+            yield from port_problems("127.0.0.1", port, [], f"-e {variable}=...")
+
+
+def ports_of_containers(docker: str, project: str) -> set[str]:
+    """Return the ports that the running containers of the project say they listen on."""
+    label = f"label=com.docker.compose.project={project}"
+    template = f'{{{{.Label "{PORT_LABEL}"}}}}'
+    answer = ask(docker, "ps", f"--filter={label}", f"--format={template}")
+    return set(answer.stdout.split()) if answer else set()
+
+
+def ask(*command: str) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def problems(parameters: dict[str, Any]) -> Iterator[str]:
@@ -273,8 +319,10 @@ def problems(parameters: dict[str, Any]) -> Iterator[str]:
         yield from socket_problems(parameters["socket"])
     if parameters["data"]:
         yield from data_problems(parameters["data"])
-    if parameters["docker"]:
+    if parameters["docker"] or parameters["compose_project"]:
         yield from docker_problems()
+    if parameters["compose_project"]:
+        yield from compose_problems(parameters["compose_project"], parameters["compose_ports"])
     yield from parameters["more"]
 
 
@@ -290,11 +338,15 @@ def main() -> None:
             "socket": {"default": ""},
             "data": {"default": ""},
             "docker": {"type": "bool", "default": False},
+            "compose_project": {"default": ""},
+            "compose_ports": {"type": "dict", "default": {}},
             "more": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    found = list(problems(module.params))
+    given = module.params
+    given["compose_ports"] = {name: str(port) for name, port in given["compose_ports"].items()}
+    found = list(problems(given))
     if found:
         module.fail_json(msg="\n".join(["Before this can run:", *(f"- {text}" for text in found)]))
     module.exit_json(changed=False)

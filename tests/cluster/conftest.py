@@ -20,6 +20,7 @@ Object = dict[str, Any]
 NAMESPACE = "breast-cancer-test"
 NODE_PORT = 30210
 METRICS_NODE_PORT = 30211
+PROMETHEUS_NODE_PORT = 30212
 
 NEEDED = (
     "These tests need a Kubernetes cluster that they may deploy to, whose node ports answer on"
@@ -96,6 +97,9 @@ class Deployed(Site):
             "app_node_port": NODE_PORT,
             "app_metrics_node_port": METRICS_NODE_PORT,
             "app_progress_seconds": 20,
+            "monitoring_enabled": False,
+            "monitoring_grafana_enabled": False,
+            "monitoring_prometheus_node_port": PROMETHEUS_NODE_PORT,
         }
         given = json.dumps({**defaults, **variables})
         return ["ansible-playbook", playbook, "-i", "inventory/kubernetes", "-e", given]

@@ -370,18 +370,9 @@ def test_rollback_ends_a_killed_one(served: Deployed, variant: Variant, stage: s
     assert len(stable_pods()) == 3
 
 
-@pytest.fixture
-def prometheus(served: Deployed) -> Iterator[None]:
-    """A Prometheus that scrapes the pods."""
-    manifest = f"--filename={Path(__file__).parent / 'prometheus.yml'}"
-    kubectl("apply", manifest)
-    kubectl("rollout", "status", "deployment/prometheus", "--timeout=60s")
-    yield
-    kubectl("delete", manifest, "--wait=false")
-
-
-@pytest.mark.usefixtures("prometheus")
 def test_prometheus_counts_where_there_is_one(served: Deployed, variant: Variant) -> None:
+    watching = served.on_cluster("playbooks/monitoring.yml", monitoring_scrape_interval="2s")
+    assert watching.returncode == 0, watching.stdout
     result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=variant())
     assert result.returncode == 0, result.stdout
     assert "counted by Prometheus: pass" in said(result)

@@ -35,7 +35,7 @@ def test_everything_in_the_way_is_listed(checkout: Deployed) -> None:
 
 
 def test_check_mode_on_an_empty_cluster(checkout: Deployed) -> None:
-    result = checkout.on_cluster("site.yml", "--check")
+    result = checkout.on_cluster("site.yml", "--check", monitoring_enabled=True)
     assert result.returncode == 0, result.stdout
     assert NAMESPACE not in kubectl("get", "namespaces")
 

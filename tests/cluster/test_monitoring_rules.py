@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cluster.conftest import call
 from tests.conftest import ROOT, free_port
 from tests.roles.conftest import run
 
@@ -214,6 +215,7 @@ def test_the_rules_are_valid() -> None:
 def test_the_configurations_are_valid(tmp_path: Path) -> None:
     given = {
         "monitoring_render_directory": str(tmp_path / "manifests"),
+        "monitoring_enabled": True,
         "monitoring_directory": str(tmp_path / "compose"),
         "monitoring_alertmanager": "alertmanager:9093",
     }
@@ -225,6 +227,9 @@ def test_the_configurations_are_valid(tmp_path: Path) -> None:
         (tmp_path / name).write_text(content, encoding="utf-8")
     for file in (tmp_path / "prometheus.yml", tmp_path / "compose/prometheus/prometheus.yml"):
         promtool("check", "config", file)
+    shown = call("docker", "compose", f"--file={tmp_path}/compose/compose.yml", "config",
+                 "--format=json")  # fmt: skip
+    assert set(json.loads(shown)["services"]) == {"prometheus", "grafana"}
 
 
 def promtool(*arguments: str | Path) -> None:

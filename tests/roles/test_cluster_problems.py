@@ -15,8 +15,11 @@ pytestmark = pytest.mark.usefixtures("kubeconfig")
 GIVEN = {
     "context": "",
     "namespace": "breast-cancer",
-    "service": "breast-cancer-service",
-    "node_ports": {"app_node_port": "30000", "app_metrics_node_port": ""},
+    "node_ports": {
+        "breast-cancer-service": {"app_node_port": "30000", "app_metrics_node_port": ""},
+        "prometheus": {"monitoring_prometheus_node_port": "30090"},
+    },
+    "monitoring": False,
 }
 
 
@@ -32,9 +35,15 @@ def problems(**changes: Any) -> list[str]:
 def test_nothing_in_the_way(connected: KubernetesApi) -> None:
     connected.answers["/api/v1/services"] = (
         200,
-        {"items": [service("breast-cancer-service", 30000), service("other", 31000)]},
+        {
+            "items": [
+                service("breast-cancer-service", 30000),
+                service("prometheus", 30090),
+                service("other", 31000),
+            ]
+        },
     )
-    assert problems() == []
+    assert problems(monitoring=True) == []
 
 
 def test_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,16 +101,27 @@ def test_namespace_that_is_being_deleted(connected: KubernetesApi) -> None:
 
 
 def test_all_problems_at_once(connected: KubernetesApi) -> None:
-    connected.forbidden |= {"services", "deployments"}
-    connected.answers["/api/v1/services"] = (200, {"items": [service("other", 30000)]})
-    ports = {"app_node_port": "30000", "app_metrics_node_port": "x"}
-    assert problems(node_ports=ports) == [
+    connected.forbidden |= {"services", "deployments", "roles"}
+    connected.answers["/api/v1/services"] = (
+        200,
+        {"items": [service("other", 30000), service("breast-cancer-service", 30090)]},
+    )
+    ports = {
+        "breast-cancer-service": {"app_node_port": "30000", "app_metrics_node_port": "x"},
+        "prometheus": {"monitoring_prometheus_node_port": "30090"},
+    }
+    assert problems(node_ports=ports, monitoring=True) == [
         "you may not create services, patch services, delete services, create deployments,"
         " patch deployments, delete deployments in the namespace breast-cancer: have yourself"
         " bound to the ClusterRole edit there, or choose another: -e kube_namespace=...",
+        "you may not create roles, patch roles, delete roles in the namespace breast-cancer, for"
+        " the monitoring: have yourself bound to the ClusterRole admin there, or do without it:"
+        " -e monitoring_enabled=false",
         "node port 30000 is taken by the service other in the namespace breast-cancer; choose"
         " another: -e app_node_port=...",
         "app_metrics_node_port: 'x' is not a number; choose one, usually from 30000 to 32767",
+        "node port 30090 is taken by the service breast-cancer-service in the namespace"
+        " breast-cancer; choose another: -e monitoring_prometheus_node_port=...",
     ]
 
 

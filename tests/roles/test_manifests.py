@@ -88,6 +88,12 @@ def test_every_object_says_whose_it_is(objects: dict[str, Object]) -> None:
         assert managed_by == "breast-cancer-playbooks"
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_one_folder_has_it_all(rendered: Path, environment: str) -> None:
+    names = {"00-namespace", "deployment", "prometheus-deployment", "grafana-deployment"}
+    assert names <= set(manifests(rendered / environment))
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: str(variant["name"]))
 def test_options(rendered: Path, variant: Object) -> None:
     objects = manifests(rendered / variant["name"])

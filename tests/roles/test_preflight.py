@@ -176,6 +176,43 @@ def test_no_docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert problem.startswith("there is no docker command")
 
 
+def compose_problems(port: int | str) -> list[str]:
+    ports = {"monitoring_prometheus_port": str(port), "monitoring_grafana_port": ""}
+    return list(preflight.compose_problems("watching", ports))
+
+
+def test_compose(docker: Path) -> None:
+    docker.write_text("#!/bin/sh\n")
+    assert compose_problems(free_port()) == []
+
+
+def test_port_that_compose_would_listen_on(docker: Path, taken_port: int) -> None:
+    docker.write_text("#!/bin/sh\n")
+    [problem] = compose_problems(taken_port)
+    assert problem.startswith(f"port {taken_port} on 127.0.0.1 is in use by another program (")
+    assert problem.endswith("stop it, or choose another: -e monitoring_prometheus_port=...")
+    assert "-e monitoring_prometheus_port=..." in compose_problems("x")[0]
+
+
+def test_port_of_a_container_of_ours(docker: Path, taken_port: int) -> None:
+    filtered = "--filter=label=com.docker.compose.project=watching"
+    docker.write_text(f'#!/bin/sh\n[ "$1 $2" = "ps {filtered}" ] && echo {taken_port}\nexit 0\n')
+    assert compose_problems(taken_port) == []
+
+
+def test_docker_without_compose(docker: Path) -> None:
+    [problem] = compose_problems(free_port())
+    assert problem == "there is no docker compose: install Docker's Compose plugin, version 2"
+
+
+def test_compose_that_hangs(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], timeout: float, **_: Any) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert len(compose_problems(free_port())) == 1
+
+
 def test_all_problems_at_once(
     tmp_path: Path, old_python: Path, taken_port: int, docker: Path
 ) -> None:
@@ -190,7 +227,9 @@ def test_all_problems_at_once(
             "socket": "/x" * 100,
             "data": f"{tmp_path}/none.csv",
             "docker": True,
+            "compose_project": "watching",
+            "compose_ports": {"monitoring_prometheus_port": str(taken_port)},
             "more": ["and another"],
         }
     )
-    assert len(list(found)) == 7
+    assert len(list(found)) == 9

@@ -1,5 +1,6 @@
 """The playbooks, run for real; the tests of one site build on one another, from up to down."""
 
+import json
 import os
 import re
 import signal
@@ -24,15 +25,20 @@ def test_check_mode_on_a_clean_checkout(clean_site: Site) -> None:
 
 
 def test_everything_in_the_way_is_listed(clean_site: Site, old_python: Path) -> None:
+    settings = {
+        "preflight_python": str(old_python),
+        "model_data": "none.csv",
+        "monitoring_enabled": True,
+        "monitoring_prometheus_port": clean_site.port,
+    }
     with socket.create_server(("127.0.0.1", clean_site.port)):
-        result = clean_site.play(
-            "site.yml", "-e", f"preflight_python={old_python}", "-e", "model_data=none.csv"
-        )
+        result = clean_site.play("site.yml", "-e", json.dumps(settings))
     assert result.returncode != 0
     assert f"- {old_python} is Python 3.8.18, and 3.11 is the oldest" in result.stdout
     assert f"- port {clean_site.port} on 127.0.0.1 is in use by another program (" in result.stdout
     assert f"pid {os.getpid()}); stop it" in result.stdout
     assert f"there is no file {clean_site.directory}/none.csv" in result.stdout
+    assert "or choose another: -e monitoring_prometheus_port=..." in result.stdout
 
 
 def test_second_run_changes_nothing(site: Site) -> None:
