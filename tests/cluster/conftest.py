@@ -17,10 +17,13 @@ from tests.roles.conftest import Site, run
 
 Object = dict[str, Any]
 
-NAMESPACE = "breast-cancer-test"
-NODE_PORT = 30210
-METRICS_NODE_PORT = 30211
-PROMETHEUS_NODE_PORT = 30212
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Each works in a namespace of its own, with node ports of its own."""
+
+NAMESPACE = f"breast-cancer-test-{WORKER}"
+NODE_PORT = 30210 + 10 * WORKER
+METRICS_NODE_PORT = NODE_PORT + 1
+PROMETHEUS_NODE_PORT = NODE_PORT + 2
 
 NEEDED = (
     "These tests need a Kubernetes cluster that they may deploy to, whose node ports answer on"
