@@ -13,6 +13,8 @@ PIP = .venv/bin/python -m pip install --disable-pip-version-check --require-hash
 COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
 
+D2 = @terrastruct/d2@0.1.33
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "ENV=local is the default; settings: PORT=8001 make up, make up ARGS='-e model_threshold=0.3'"
@@ -60,6 +62,11 @@ screenshots: .venv/installed-dev ## write docs/screenshots, of the model in use
 notebook: .venv/installed-dev ## execute notebook.ipynb in place
 	.venv/bin/python scripts/run_notebook.py
 
+diagram: ## draw docs/architecture.svg from its source; needs Node.js, and npm to fetch D2
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp scripts/draw_diagram.mjs "$$folder" \
+		&& npm install --silent --no-audit --no-fund --prefix "$$folder" $(D2) \
+		&& node "$$folder/draw_diagram.mjs" docs/architecture.d2 docs/architecture.svg
+
 vendor: .venv/installed ## fetch what each vendor/packages.json pins: the API pages, axe-core for the tests
 	.venv/bin/python scripts/vendor.py
 
@@ -87,4 +94,4 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit test-cluster lock screenshots notebook vendor
+.PHONY: help up down status logs test lint types unit test-cluster lock screenshots notebook diagram vendor
