@@ -123,7 +123,9 @@ class PrometheusSource:
                 return asked
             if time.monotonic() > deadline:
                 missing = ", ".join(sorted(ready - scraped))
-                raise UnreachableError(f"Prometheus does not scrape {missing}")
+                raise UnreachableError(
+                    f"Prometheus does not scrape {missing}: /targets of its page says why"
+                )
             time.sleep(self._interval / 5)
 
     def _records(self, began: float, present: set[str]) -> list[PodRecord]:

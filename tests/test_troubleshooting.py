@@ -1,0 +1,193 @@
+"""The troubleshooting page: each message on it is brought about, or read from what prints it."""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import preflight
+import pytest
+import rollout
+import uvicorn
+from msgspec.structs import replace
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+import app
+from bc_model import __main__ as command
+from bc_model import artifact
+from bc_model.artifact import Feature, Manifest, Parameters, TrainingData
+from bc_model.classifier import NO_BASIS
+from bc_model.features import FEATURE_NAMES
+from bc_model.floors import FloorError, check_floors
+from canary.judge import judge
+from canary.releases import Holder, RefusedError, Releases, Run, begin, mine
+from canary.thresholds import Thresholds
+from tests import messages
+from tests.canaries import observed, track
+from tests.conftest import ROOT
+from web.batch import JSON, BatchDecoder
+from web.logs import JsonFormatter
+from web.problems import ProblemError, problem_response
+from web.requests import FeatureDecoder, media_type, read_body
+from web.server import DrainingServer
+
+PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+ENTRIES = re.split(r"^### .+\n\n", PAGE, flags=re.MULTILINE)[1:]
+ENTRY = re.compile(r"```text\n(.+?)\n```\n\n\*\*Cause\.\*\* .+?\n\n\*\*Mend\.\*\* ", re.DOTALL)
+
+
+def test_each_entry_has_message_cause_and_mend() -> None:
+    assert all(ENTRY.match(entry) for entry in ENTRIES)
+
+
+def test_each_message_is_printed(
+    start: list[str],
+    model_and_data: list[str],
+    requests: list[str],
+    docker: list[str],
+    rollouts: list[str],
+    canary: list[str],
+) -> None:
+    brought_about = [*start, *model_and_data, *requests, *docker, *rollouts, *canary]
+    texts = [*brought_about, *messages.of_roles(), *messages.of_code()]
+    said = [line.strip() for text in texts for line in text.splitlines()]
+    shown = [line for block in ENTRY.findall(PAGE) for line in block.splitlines()]
+    assert [line for line in shown if not any(map(pattern(line).fullmatch, said))] == []
+
+
+def pattern(shown: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, shown.removeprefix("- ").split("..."))))
+
+
+def test_links_lead_to_headings() -> None:
+    headings = {h.lower().replace(" ", "-") for h in re.findall(r"^###? (.+)", PAGE, re.MULTILINE)}
+    assert set(re.findall(r"\(#(.+?)\)", PAGE)) <= headings
+
+
+def refusals(attempts: Iterable[Callable[[], object]], *errors: type[BaseException]) -> list[str]:
+    """Return what each attempt is refused with."""
+    found = []
+    for attempt in attempts:
+        with pytest.raises(errors) as refused:
+            attempt()
+        found.append(str(refused.value))
+        found += [error.detail for error in getattr(refused.value, "errors", [])]
+    return found
+
+
+def no_python(directory: Path) -> str:
+    """Return what ``make up`` says where no Python will do."""
+    shutil.copy(ROOT / "Makefile", directory)
+    line = ["make", "up", "PYTHON=false"]
+    return subprocess.run(line, cwd=directory, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.fixture
+def start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> list[str]:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("no-such-package==1.0\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found = list(preflight.port_problems("127.0.0.1", str(port), []))
+        config = uvicorn.Config(Starlette(), port=port, log_config=None)
+        refusals([DrainingServer(config, Starlette(), 0).run], SystemExit)
+    found += map(JsonFormatter().format, caplog.records)
+    for python in (str(tmp_path / "python"), sys.executable):
+        found += preflight.python_problems(python, lock)
+    found.append(no_python(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    for name, value in (("MODEL_DIR", str(tmp_path)), ("PORT", "80a")):
+        monkeypatch.setenv(name, value)
+        found += refusals([app.main], SystemExit)
+    return found
+
+
+@pytest.fixture
+def model_and_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    manifest = Manifest(
+        format=1, model_version="new", algorithm="", threshold=0.5, features=[],
+        data=TrainingData("", "", 0, 0, 0, 0, 0), parameters=Parameters(), cross_validation={},
+        unseen={}, operating_points=[], libraries={}, files={},
+    )  # fmt: skip
+    new = artifact.publish(tmp_path, manifest, {"model.npz": Path.touch})
+    (new / "model.npz").write_text("altered")
+    old = artifact.publish(tmp_path, replace(manifest, format=0, model_version="old"), {})
+    table, workbook = tmp_path / "table.csv", tmp_path / "workbook.xlsx"
+    ones = "1," * (len(FEATURE_NAMES) - 5) + "1"
+    header = ",".join(["diagnosis", "colour", *FEATURE_NAMES[1:]])
+    table.write_text(f"{header}\nM\nM,1,NA,-1,1,{ones}\n0,1,1,1,1,{ones}\n")
+    workbook.write_bytes(b"PK\x03\x04\xff")
+    for file in (table, workbook):
+        assert command.main(["train", f"--data={file}", "--dry-run"]) == 1
+    attempts = (lambda: artifact.verify(new), lambda: artifact.verify(old),
+                lambda: check_floors({"accuracy": 0.5}, {"accuracy": 0.9}))  # fmt: skip
+    return [capsys.readouterr().err, *refusals(attempts, artifact.ArtifactError, FloorError)]
+
+
+@pytest.fixture
+def requests() -> list[str]:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}"}
+
+    features = [Feature(name, "", "", "", "", 1, 0, 2, {}) for name in FEATURE_NAMES]
+    one, many = FeatureDecoder(features), BatchDecoder(features, 1)
+    sent = Request({"type": "http", "headers": [(b"content-type", b"text/plain")]}, receive)
+    attempts = (
+        lambda: media_type(sent, JSON),
+        lambda: asyncio.run(read_body(sent, 1)),
+        lambda: one.decode(b"{"),
+        lambda: one.decode(b'{"features": [1, "x"]}'),
+        lambda: one.decode(b'{"features": {"mean radiu": 1}}'),
+        lambda: many.decode(JSON, b'{"instances": [[], []]}'),
+    )
+    failure = bytes(problem_response("internal-error", "", "1").body).decode()
+    return [NO_BASIS, failure, *refusals(attempts, ProblemError)]
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    (tmp_path / "docker").write_text("#!/bin/sh\necho permission denied >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return list(preflight.docker_problems())
+
+
+@pytest.fixture
+def rollouts() -> list[str]:
+    status = {"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3}
+    deployment = {"metadata": {"generation": 1}, "spec": {"replicas": 3}, "status": status}
+    found = [rollout.wait(lambda: deployment, 3, 0, 0).message]
+    crashed = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    for reason in ("ImagePullBackOff", "ErrImagePull", "CrashLoopBackOff"):
+        waiting = {"waiting": {"reason": reason, "message": "the kubelet's words"}}
+        container = {"state": waiting, "lastState": crashed, "restartCount": 2}
+        pod = {"metadata": {"name": "a"}, "status": {"containerStatuses": [container]}}
+        found.append(rollout.describe(pod))
+    unscheduled = {"conditions": [{"message": "0/1 nodes are available: Insufficient cpu."}]}
+    return [*found, rollout.describe({"metadata": {"name": "a"}, "status": unscheduled})]
+
+
+@pytest.fixture
+def canary() -> list[str]:
+    few = observed(track(requests=9), track(requests=9))
+    away = replace(few, cases=None, problem="The pod is away.")
+    parts = [part for seen in (few, away) for part in judge(seen, Thresholds()).parts]
+    run = Run(id="1", started="today", expires=1.0, holder=Holder("me", "here", 1, 0.0),
+              phase="testing", stable_image="app:1", canary_image="app:2")  # fmt: skip
+    waiting = Releases(replace(run, phase="waiting", canary_image="app:3"))
+    attempts = (
+        lambda: begin(Releases(run), run, 0.0, lambda holder: True),
+        lambda: begin(waiting, run, 0.0, lambda holder: True),
+        lambda: mine(Releases(), "1"),
+    )
+    reasons = [f"{part.name}: {part.outcome}: {part.reason}" for part in parts]
+    return [*reasons, *refusals(attempts, RefusedError)]
