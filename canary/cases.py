@@ -1,7 +1,8 @@
 """The labelled cases of the model that serves, asked from one pod of each track alone.
 
 They are the stable model's, not the canary's: one that was trained on wrong labels would be right
-by its own.
+by its own. But which of them are unseen, both have to say: a model of data that has grown, or is in
+another order, was fitted to other cases.
 """
 
 import io
@@ -39,11 +40,12 @@ class LabelledCases(NamedTuple):
 class _Answer(NamedTuple):
     probability: float
     threshold: float
+    failures: int
 
 
-def read_cases(cluster: Cluster) -> LabelledCases:
-    """Return the stable model's labelled cases; UnreachableError when they cannot be read."""
-    pod = _ready_pod(cluster, "stable")
+def read_cases(cluster: Cluster, track: str = "stable") -> LabelledCases:
+    """Return the labelled cases of a track's model; UnreachableError when they cannot be read."""
+    pod = _ready_pod(cluster, track)
     content = cluster.read_file(pod, REFERENCE)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
@@ -59,16 +61,22 @@ def read_cases(cluster: Cluster) -> LabelledCases:
 
 
 def ask_cases(cluster: Cluster, labelled: LabelledCases) -> Cases:
-    """Return what both tracks answer to all labelled cases; UnreachableError when one does not."""
+    """Return what both tracks answer to all labelled cases; UnreachableError when one does not.
+
+    Unseen are those that the canary's model says it has not seen, too.
+    """
+    unseen = _unseen(labelled) & _unseen(read_cases(cluster, "canary"))
     stable = _answers(cluster, "stable", labelled)
     canary = _answers(cluster, "canary", labelled)
     return Cases(
         targets=labelled.targets.tolist(),
-        unseen=labelled.unseen.tolist(),
+        unseen=[case.tobytes() in unseen for case in labelled.cases],
         stable=[answer.probability for answer in stable],
         canary=[answer.probability for answer in canary],
         stable_threshold=stable[0].threshold,
         canary_threshold=canary[0].threshold,
+        stable_failures=sum(answer.failures for answer in stable),
+        canary_failures=sum(answer.failures for answer in canary),
     )
 
 
@@ -82,9 +90,18 @@ def warm_up(cluster: Cluster, labelled: LabelledCases) -> None:
 def _warm_up(cluster: Cluster, pod: str, labelled: LabelledCases) -> None:
     for case in labelled.cases[:WARM_UP].tolist():
         try:
-            _ask(cluster, pod, case, tries=1)
+            _ask(cluster, pod, case, failures=TRIES - 1)
         except UnreachableError:
             return  # the window will show it; many pods that hang would take very long here
+
+
+def _unseen(labelled: LabelledCases) -> set[bytes]:
+    """Return the unseen cases' content; what stands among the seen ones as well is seen."""
+    marks = labelled.unseen.astype(bool)
+    unseen, seen = (
+        {case.tobytes() for case in labelled.cases[marked]} for marked in (marks, ~marks)
+    )
+    return unseen - seen
 
 
 def _answers(cluster: Cluster, track: str, labelled: LabelledCases) -> list[_Answer]:
@@ -100,14 +117,14 @@ def _ready_pod(cluster: Cluster, track: str) -> str:
     raise UnreachableError(f"no pod of the {track} track is ready")
 
 
-def _ask(cluster: Cluster, pod: str, case: list[float], tries: int = TRIES) -> _Answer:
+def _ask(cluster: Cluster, pod: str, case: list[float], failures: int = 0) -> _Answer:
     try:
         answer = as_json(cluster.ask_pod(pod, "/predict", {"features": case}, **HEADERS))
     except UnreachableError:
-        if tries > 1:
-            return _ask(cluster, pod, case, tries - 1)
+        if failures + 1 < TRIES:
+            return _ask(cluster, pod, case, failures + 1)
         raise
     try:
-        return _Answer(float(answer["probability_malignant"]), float(answer["threshold"]))
+        return _Answer(float(answer["probability_malignant"]), float(answer["threshold"]), failures)
     except (KeyError, TypeError, ValueError) as error:
         raise UnreachableError(f"{pod} answers {json.dumps(answer)[:200]}") from error

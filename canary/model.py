@@ -101,8 +101,8 @@ class _Answers:
         fewest = min(int(malignant.sum()), int(benign.sum()))
         if fewest < limits.min_unseen:
             words = (
-                f"only {fewest} unseen cases are of the rarer class, where the floors need "
-                f"{limits.min_unseen}"
+                f"only {fewest} cases of the rarer class are unseen by both models, where the "
+                f"floors need {limits.min_unseen}: models of other data have seen other cases"
             )
             return [Finding(Outcome.INCONCLUSIVE, words)]
         sensitivity, specificity = (float(self._right[of].mean()) for of in (malignant, benign))

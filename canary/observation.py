@@ -18,10 +18,12 @@ class Track(Struct, frozen=True):
     """What one track did in the window.
 
     ``requests`` are those on the endpoints that clients call, without probes and /metrics;
-    ``errors`` of them had a status of 500 or more, and ``generated`` of them came from the traffic
-    generator. ``latency`` is in seconds. ``predictions`` counts answers by ``malignant`` and
-    ``benign``, ``probabilities`` the answered probabilities of malignant. ``restarts`` are those of
-    containers.
+    ``generated`` of them came from the traffic generator. ``errors`` are users' requests answered
+    with 500 or more, and the ``generated_errors``: generated ones, which are all valid, answered
+    with other than 2xx. ``latency`` is in seconds. ``predictions`` counts answers by ``malignant``
+    and ``benign``, ``probabilities`` the answered probabilities of malignant. ``restarts`` are
+    those of the pods' containers since the pods came; ``down`` pods were there in the window, and
+    are gone or not ready at its end.
     """
 
     image: str
@@ -33,6 +35,8 @@ class Track(Struct, frozen=True):
     probabilities: Histogram
     restarts: int
     generated: int
+    generated_errors: int = 0
+    down: int = 0
 
 
 class Cases(Struct, frozen=True):
@@ -41,6 +45,8 @@ class Cases(Struct, frozen=True):
     ``targets`` are 0 for malignant and 1 for benign, as in scikit-learn's data set; ``unseen``
     marks those that neither model was fitted on. ``stable`` and ``canary`` are the probabilities
     of malignant that a pod of each answered; from its threshold on, a track answers malignant.
+    ``stable_failures`` and ``canary_failures`` are requests for them that failed, and were
+    repeated.
     """
 
     targets: list[int]
@@ -49,13 +55,17 @@ class Cases(Struct, frozen=True):
     canary: list[float]
     stable_threshold: float
     canary_threshold: float
+    stable_failures: int = 0
+    canary_failures: int = 0
 
 
 class Observation(Struct, frozen=True):
     """Both tracks in the window from ``started`` to ``ended`` (ISO 8601, UTC).
 
     ``cases`` is None when they could not be asked; ``problem`` says why something could not be
-    measured.
+    measured. Of the ``sent`` generated requests, ``lost`` failed where no pod counts an error: they
+    were refused, cut off or not answered in time, or a proxy answered them. ``failures`` tells a
+    few in words.
     """
 
     started: str
@@ -64,3 +74,6 @@ class Observation(Struct, frozen=True):
     canary: Track
     cases: Cases | None
     problem: str = ""
+    sent: int = 0
+    lost: int = 0
+    failures: list[str] = []

@@ -5,14 +5,11 @@ from typing import NamedTuple
 
 from canary.cases import LabelledCases, ask_cases, read_cases, warm_up
 from canary.cluster import Cluster, Pod, UnreachableError
-from canary.generator import Sent, check, generate
+from canary.generator import check, generate
 from canary.observation import Cases, Observation, Track
 from canary.recording import PodRecord
 from canary.source import Source
-from canary.tracks import track
-
-EXAMPLES = 3
-"""How many failures of the traffic are told in full."""
+from canary.tracks import FEW, track
 
 
 class Images(NamedTuple):
@@ -38,7 +35,7 @@ def observe(
 ) -> Observation:
     """Warm the canary up and ask the labelled cases, then watch both tracks under traffic.
 
-    Only requests in the ``seconds`` after the cases count; restarts count from the start.
+    Only requests in the ``seconds`` after the cases count; restarts count since the pods came.
 
     Raises:
         UnreachableError: the stable track does not give its labelled cases, or the cluster or the
@@ -55,13 +52,21 @@ def observe(
         sent = generate(traffic.url, labelled.cases.tolist(), traffic.rate, seconds)
     after = cluster.pods()
     is_generated = traffic.rate > 0
+    stable, canary = (
+        _track(name, image, records, before, after, is_generated)
+        for name, image in zip(Images._fields, images, strict=True)
+    )
+    failed = len(sent.failures)
     return Observation(
         started=started,
         ended=_now(),
-        stable=_track("stable", images.stable, records, before, after, is_generated),
-        canary=_track("canary", images.canary, records, before, after, is_generated),
+        stable=stable,
+        canary=canary,
         cases=cases,
-        problem=" ".join(filter(None, (problem, _unanswered(sent)))),
+        problem=" ".join(filter(None, (problem, *(record.problem for record in records)))),
+        sent=sent.answered + failed,
+        lost=max(failed - stable.generated_errors - canary.generated_errors, 0),
+        failures=sent.failures[:FEW],
     )
 
 
@@ -80,19 +85,11 @@ def _track(
     after: list[Pod],
     is_generated: bool,
 ) -> Track:
-    earlier = {pod.name: pod.restarts for pod in before}
-    restarts = sum(
-        max(pod.restarts - earlier.get(pod.name, 0), 0) for pod in after if pod.track == name
-    )
     own = (record for record in records if record.track == name)
-    return track(own, image, restarts, is_generated)
-
-
-def _unanswered(sent: Sent) -> str:
-    """Tell when nothing at all was answered: then it is not the canary."""
-    if sent.answered or not sent.failures:
-        return ""
-    return f"No generated request was answered: {'; '.join(sent.failures[:EXAMPLES])}."
+    restarts = sum(pod.restarts for pod in after if pod.track == name)
+    seen = {pod.name for pod in (*before, *after) if pod.track == name}
+    ready = {pod.name for pod in after if pod.is_ready}
+    return track(own, image, restarts, is_generated, down=len(seen - ready))
 
 
 def _now() -> str:

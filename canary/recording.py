@@ -31,11 +31,15 @@ class Reading(NamedTuple):
 
 
 class PodRecord(NamedTuple):
-    """A pod's readings in order of time; ``is_new``: it came when the window had begun."""
+    """A pod's readings in order of time; ``is_new``: it came when the window had begun.
+
+    ``problem`` says why a ready pod could not be read when the window began, or ended.
+    """
 
     track: str
     is_new: bool
     readings: list[Reading]
+    problem: str = ""
 
 
 def parse(exposition: str) -> Values:

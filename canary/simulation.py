@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from scipy import stats
 
 from bc_model.dataset import BoolArray, FloatArray, IntArray
@@ -43,7 +44,8 @@ class Scenario:
 
     ``answers`` draws the probabilities (n,) that its model gives to the labelled cases.
     ``slowdown`` multiplies its latency; a ``stalling`` share of its requests takes
-    ``STALL_SECONDS`` more. The error rates are shares of the requests.
+    ``STALL_SECONDS`` more, and a ``hanging`` share is never answered. The error rates are shares of
+    the requests.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Scenario:
     stable_errors: float = 0.0
     slowdown: float = 1.0
     stalling: float = 0.0
+    hanging: float = 0.0
     rate: float = RATE
 
 
@@ -69,6 +72,7 @@ def scenarios(models: Models) -> list[Scenario]:
         Scenario("retrained with C = 10", good, models.retrained(C=10)),
         Scenario("2 % errors added", bad, same, 0.02),
         Scenario("2 % errors added to 1 % on both tracks", bad, same, 0.03, 0.01),
+        Scenario("2 % of its requests hang", bad, same, hanging=0.02),
         Scenario("latency × 1.5", bad, same, slowdown=1.5),
         Scenario("one request in ten takes 0.5 s more", bad, same, stalling=0.1),
         Scenario("sensitivity − 5 points", bad, models.insensitive(0.05)),
@@ -84,14 +88,14 @@ def simulate(
 ) -> Outcome:
     """Return what becomes of one run: judged after each step on everything since the start.
 
-    A failed look ends the run; otherwise the last look decides.
+    A look that fails, or is an error, ends the run; otherwise the last look decides.
     """
     run = _Run(scenario, models, generator)
     outcome = Outcome.INCONCLUSIVE
     for replicas, seconds in STEPS:
         run.step(replicas, seconds)
         outcome = judge(run.observation(), thresholds).outcome
-        if outcome is Outcome.FAIL:
+        if outcome in (Outcome.FAIL, Outcome.ERROR):
             break
     return outcome
 
@@ -127,6 +131,7 @@ class _Counts:
             probabilities=Histogram(list(PROBABILITY_BUCKETS), self._probabilities.tolist()),
             restarts=0,
             generated=self._requests,
+            generated_errors=self._errors,
         )
 
 
@@ -142,6 +147,7 @@ class _Run:
         answers = scenario.answers(generator)
         self._answers = np.stack([models.reference.malignant, answers])
         self._counts = [_Counts(models.threshold), _Counts(models.threshold)]
+        self._sent = self._lost = 0
         self._cases = Cases(
             targets=models.reference.targets.tolist(),
             unseen=models.reference.unseen.tolist(),
@@ -162,14 +168,27 @@ class _Run:
         durations += STALL_SECONDS * (to_canary & (draw.random(requests) < scenario.stalling))
         error_rates = np.where(to_canary, scenario.canary_errors, scenario.stable_errors)
         failed = draw.random(requests) < error_rates
+        hang = to_canary & (draw.random(requests) < scenario.hanging)
+        self._sent += requests
+        self._lost += int(hang.sum())
         cases = draw.integers(self._answers.shape[1], size=requests)
         answers = self._answers[to_canary.astype(int), cases]
-        for track, counts in zip((~to_canary, to_canary), self._counts, strict=True):
+        for track, counts in zip((~to_canary, to_canary & ~hang), self._counts, strict=True):
             counts.add(durations[track], failed[track], answers[track])
 
     def observation(self) -> Observation:
         stable, canary = (counts.track() for counts in self._counts)
-        return Observation("", "", stable, canary, self._cases)
+        cases = replace(
+            self._cases,
+            stable_failures=self._case_failures(self._scenario.stable_errors),
+            canary_failures=self._case_failures(
+                self._scenario.canary_errors + self._scenario.hanging
+            ),
+        )
+        return Observation("", "", stable, canary, cases, sent=self._sent, lost=self._lost)
+
+    def _case_failures(self, rate: float) -> int:
+        return int(self._generator.binomial(len(self._cases.targets), rate))
 
 
 def _in_buckets(values: FloatArray, bounds: tuple[float, ...]) -> IntArray:
@@ -184,18 +203,15 @@ def simulation_table(
     ``progress`` returns a wrapper for the iterable of a named row.
     """
     lines = [
-        "| canary | should | fail | inconclusive | pass |",
-        "|---|---|---|---|---|",
+        "| canary | should | fail | error | inconclusive | pass |",
+        "|---|---|---|---|---|---|",
     ]
     for row, scenario in enumerate(scenarios(models)):
         found = Counter(
             simulate(scenario, models, Thresholds(), np.random.default_rng([seed, row, run]))
             for run in progress(scenario.name)(range(runs))
         )
-        shares = " | ".join(
-            _share(found[outcome], runs)
-            for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS)
-        )
+        shares = " | ".join(_share(found[outcome], runs) for outcome in Outcome)
         lines.append(f"| {scenario.name} | {scenario.expected} | {shares} |")
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 
 from canary.cluster import Cluster, UnreachableError, as_json
@@ -50,7 +50,10 @@ class PodSource:
 
     @contextmanager
     def watch(self) -> Iterator[list[PodRecord]]:
-        """Read the pods at the start, at the end, and in between."""
+        """Read the pods at the start, at the end, and in between.
+
+        A reading in between may fail; one at either end that does is the record's ``problem``.
+        """
         present = {pod.name for pod in self._cluster.pods()}
         read: dict[str, PodRecord] = {}
         records: list[PodRecord] = []
@@ -58,9 +61,10 @@ class PodSource:
 
         def go_on() -> None:
             while not stop.wait(self._poll_seconds):
-                self._read(present, read)
+                with suppress(UnreachableError):  # the next reading makes up for it
+                    self._read(present, read)
 
-        self._read(present, read)
+        self._read(present, read, is_needed=True)
         thread = threading.Thread(target=go_on, daemon=True)
         thread.start()
         try:
@@ -68,22 +72,21 @@ class PodSource:
         finally:
             stop.set()
             thread.join()
-        self._read(present, read)
+        self._read(present, read, is_needed=True)
         records += read.values()
 
-    def _read(self, present: set[str], read: dict[str, PodRecord]) -> None:
-        try:
-            pods = self._cluster.pods()
-        except UnreachableError:
-            return  # the next reading makes up for it
-        for pod in pods:
-            try:
-                values = parse(self._cluster.ask_pod(pod.name, "/metrics").decode())
-            except (UnreachableError, ValueError):
-                continue  # it is starting or ending; the next reading makes up for it
+    def _read(self, present: set[str], read: dict[str, PodRecord], is_needed: bool = False) -> None:
+        for pod in self._cluster.pods():
             is_new = pod.name not in present
             record = read.setdefault(pod.name, PodRecord(pod.track, is_new, []))
-            record.readings.append(Reading(time.time(), values))
+            try:
+                values = parse(self._cluster.ask_pod(pod.name, "/metrics").decode())
+            except (UnreachableError, ValueError) as error:
+                if is_needed and pod.is_ready:  # otherwise it is starting or ending
+                    problem = f"The counters of {pod.name} could not be read: {error}."
+                    read[pod.name] = record._replace(problem=problem)
+            else:
+                record.readings.append(Reading(time.time(), values))
 
 
 class PrometheusSource:

@@ -25,7 +25,8 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Share,
         Meta(
             description="A difference between the tracks' traffic is proven, and fails, below this "
-            "p-value: two looks with five tests each stay together below 1 run in 100."
+            "p-value: two looks with six tests each stay together near 1 run in 100, by chance "
+            "alone, and the difference has to be large as well."
         ),
     ] = 0.001
     suspicion: Annotated[
@@ -44,12 +45,13 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 200
     max_restarts: Annotated[
         CountFromZero,
-        Meta(description="A container that runs well does not restart at all in two minutes."),
+        Meta(description="A container that runs well does not restart at all while it is tried."),
     ] = 0
     error_difference: Annotated[
         Share,
         Meta(
-            description="By how much the canary's error rate must be above the stable's to matter: "
+            description="By how much the canary's error rate must be above the stable's to matter, "
+            "and which share of its requests may be lost: "
             "half a point would eat a 99.5 % objective alone."
         ),
     ] = 0.005

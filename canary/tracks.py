@@ -10,15 +10,24 @@ PROBES = frozenset({"/metrics", "/livez", "/readyz", "/health"})
 """Endpoints that nobody's requests go to."""
 
 
-def track(
-    records: Iterable[PodRecord], image: str, restarts: int, is_generated: bool = False
-) -> Track:
-    """Return what the pods of one track did; ``restarts`` are those of their containers.
+FEW = 3
+"""How many failures of the traffic are told in full."""
 
-    Requests and errors are everybody's. What is compared in detail, latency and predictions, is
-    that of generated requests alone if ``is_generated``: each is on a new connection, so both
-    tracks get a random share of the same. Users' connections are kept, and stay with the pods that
-    were there first.
+
+def track(
+    records: Iterable[PodRecord],
+    image: str,
+    restarts: int,
+    is_generated: bool = False,
+    down: int = 0,
+) -> Track:
+    """Return what the pods of one track did, of which ``down`` are not ready at the end.
+
+    Requests and errors are everybody's: of users' requests, which may be wrong, 5xx, and of
+    generated ones all but 2xx. ``restarts`` are those of containers. What is compared in detail,
+    latency and predictions, is that of generated requests alone if ``is_generated``: each is on a
+    new connection, so both tracks get a random share of the same. Users' connections are kept, and
+    stay with the pods that were there first.
 
     Labels that are not the service's are kept or left out, for the judge to say that it is them.
     ValueError when a counter is no number.
@@ -26,14 +35,18 @@ def track(
     pods = list(records)
     compared = GENERATED if is_generated else USERS
     counters = gained(pods)
-    requests, generated, errors = 0.0, 0.0, 0.0
+    requests, generated, errors, generated_errors = 0.0, 0.0, 0.0, 0.0
     predictions = {"malignant": 0, "benign": 0}
     for (name, labels), value in counters.items():
         label = dict(labels)
         if name.endswith("requests_total") and label.get("endpoint") not in PROBES:
             requests += value
-            errors += value if label.get("status", "").startswith("5") else 0
-            generated += value if name.startswith(GENERATED) else 0
+            status = label.get("status", "")
+            if name.startswith(GENERATED):
+                generated += value
+                generated_errors += 0 if status.startswith("2") else value
+            elif status.startswith("5"):
+                errors += value
         if name == f"{compared}predictions_total":
             prediction = label.get("prediction", "")
             predictions[prediction] = predictions.get(prediction, 0) + int(value)
@@ -41,12 +54,14 @@ def track(
         image=image,
         model_versions=sorted({version for pod in pods for version in _versions(pod)}),
         requests=int(requests),
-        errors=int(errors),
+        errors=int(errors + generated_errors),
         latency=_histogram(counters, f"{compared}request_duration_seconds_bucket"),
         predictions=predictions,
         probabilities=_histogram(counters, f"{compared}probability_malignant_bucket"),
         restarts=restarts,
         generated=int(generated),
+        generated_errors=int(generated_errors),
+        down=down,
     )
 
 
@@ -62,6 +77,9 @@ def merge(earlier: Observation, later: Observation) -> Observation:
         canary=_merge(earlier.canary, later.canary),
         cases=later.cases or earlier.cases,
         problem=" ".join(filter(None, (earlier.problem, later.problem))),
+        sent=earlier.sent + later.sent,
+        lost=earlier.lost + later.lost,
+        failures=[*earlier.failures, *later.failures][:FEW],
     )
 
 
@@ -102,8 +120,10 @@ def _merge(earlier: Track, later: Track) -> Track:
             for name in {**earlier.predictions, **later.predictions}
         },
         probabilities=_add(earlier.probabilities, later.probabilities),
-        restarts=earlier.restarts + later.restarts,
+        restarts=max(earlier.restarts, later.restarts),
         generated=earlier.generated + later.generated,
+        generated_errors=earlier.generated_errors + later.generated_errors,
+        down=max(earlier.down, later.down),
     )
 
 

@@ -4,7 +4,7 @@ Each track gets a random share of the same requests, so what differs between the
 """
 
 from canary import statistics, validity
-from canary.observation import Histogram, Observation, Track
+from canary.observation import Cases, Histogram, Observation, Track
 from canary.thresholds import Thresholds
 from canary.verdict import Finding, Numbers, Outcome, Part, part, unmeasured, weigh
 
@@ -13,7 +13,7 @@ SLOW = 0.95
 
 
 def errors(observation: Observation, limits: Thresholds) -> Part:
-    """Judge the share of requests answered with 500 or more, and the containers' restarts."""
+    """Judge the share of requests that failed, and whether the canary's pods have stayed up."""
     stable, canary = observation.stable, observation.canary
     invalid = validity.counts_problem("stable", stable) or validity.counts_problem("canary", canary)
     if invalid:
@@ -24,6 +24,9 @@ def errors(observation: Observation, limits: Thresholds) -> Part:
         "stable_errors": stable.errors,
         "canary_errors": canary.errors,
         "canary_restarts": canary.restarts,
+        "canary_down": canary.down,
+        "sent": observation.sent,
+        "lost": observation.lost,
     }
     findings = _few("requests", stable.requests, canary.requests, limits)
     if canary.restarts > limits.max_restarts:
@@ -32,8 +35,15 @@ def errors(observation: Observation, limits: Thresholds) -> Part:
             f"{limits.max_restarts}"
         )
         findings.append(Finding(Outcome.FAIL, words))
+    if canary.down:
+        words = f"at the end, {canary.down} of the canary's pods were gone, or not ready"
+        findings.append(Finding(Outcome.FAIL, words))
     if stable.requests and canary.requests:
         findings += _error_rates(stable, canary, limits, numbers)
+    if observation.cases and observation.cases.targets:
+        findings.append(_repeated(observation.cases, limits, numbers))
+    if observation.lost:
+        findings.append(_lost(observation, limits, numbers))
     return part("errors", findings, numbers)
 
 
@@ -53,6 +63,40 @@ def _error_rates(
         words = f"{rate:.2%} of the canary's requests failed, above {limits.error_ceiling:.2%}"
         findings.append(Finding(Outcome.FAIL, words))
     return findings
+
+
+def _repeated(cases: Cases, limits: Thresholds, numbers: Numbers) -> Finding:
+    """Compare how many requests for the labelled cases failed before each was answered."""
+    failed, stable_failed = cases.canary_failures, cases.stable_failures
+    total, stable_total = (len(cases.targets) + each for each in (failed, stable_failed))
+    p = statistics.excess(failed, total, stable_failed, stable_total)
+    numbers |= {
+        "stable_case_failures": stable_failed,
+        "canary_case_failures": failed,
+        "case_failures_p_value": p,
+    }
+    words = (
+        f"{failed} of {total} requests for the labelled cases failed on the canary, "
+        f"{stable_failed} of {stable_total} on the stable, p = {p:.2g}"
+    )
+    matters = failed / total - stable_failed / stable_total > limits.error_difference
+    return Finding(_weigh(p, matters, limits), words)
+
+
+def _lost(observation: Observation, limits: Thresholds, numbers: Numbers) -> Finding:
+    """Weigh what was lost as if it were all the canary's: the client cannot tell whose it was."""
+    sent, lost = observation.sent, observation.lost
+    total = observation.canary.generated + lost
+    p = statistics.excess(lost, total, 0, observation.stable.generated)
+    numbers |= {"lost_share": lost / total, "lost_p_value": p}
+    words = (
+        f"{lost} of {sent} generated requests were lost ({'; '.join(observation.failures)}), "
+        f"which may be {lost / total:.2%} of the canary's"
+    )
+    if lost / total <= limits.error_difference:
+        return Finding(Outcome.PASS, words)
+    is_proven = lost == sent or p < limits.suspicion
+    return Finding(Outcome.ERROR if is_proven else Outcome.INCONCLUSIVE, words)
 
 
 def latency(observation: Observation, limits: Thresholds) -> Part:

@@ -29,10 +29,14 @@ class LocalPod:
 
 @dataclass
 class LocalCluster:
-    """What an observation needs of a cluster; ``services`` answer by their names and ports."""
+    """What an observation needs of a cluster; ``services`` answer by their names and ports.
+
+    Pods have the files of ``model_dir``, but for those in ``own_model_dirs``.
+    """
 
     local: list[LocalPod]
     model_dir: Path
+    own_model_dirs: dict[str, Path] = field(default_factory=dict)
     services: dict[tuple[str, int], Answer] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     is_away: bool = False
@@ -58,7 +62,7 @@ class LocalCluster:
     def read_file(self, pod: str, path: str) -> bytes:
         assert path == REFERENCE
         assert pod in [each.name for each in self.local]
-        return (self.model_dir / "reference.npz").read_bytes()
+        return (self.own_model_dirs.get(pod, self.model_dir) / "reference.npz").read_bytes()
 
 
 def request(method: str, url: str, body: object = None, **headers: str) -> bytes:

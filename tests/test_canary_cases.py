@@ -11,8 +11,14 @@ import numpy as np
 import pytest
 
 from bc_model.artifact import Reference
+from bc_model.training import unseen_cases
 from canary.cases import TRIES, WARM_UP, WORKERS, LabelledCases, ask_cases, read_cases, warm_up
 from canary.cluster import Pod, UnreachableError
+from canary.judge import Outcome
+from canary.model import model
+from canary.observation import Cases
+from canary.thresholds import Thresholds
+from tests.canaries import observed
 from tests.local_cluster import LocalCluster, LocalPod
 
 
@@ -77,9 +83,71 @@ def test_both_tracks_answer_as_the_model_does(
     assert answered.canary == answered.stable
     assert answered.targets == reference.targets[:count].tolist()
     assert answered.unseen == reference.unseen[:count].astype(bool).tolist()
+    assert (answered.stable_failures, answered.canary_failures) == (0, 0)
     assert (answered.stable_threshold, answered.canary_threshold) == (0.5, 0.5)
     asked = [pod for pod, path in local_cluster.asked if path == "/predict"]
     assert sorted(asked) == ["canary-1"] * count + ["stable-1"] * count
+
+
+def asked_with(cluster: LocalCluster, directory: Path, count: int = 60, **reference: Any) -> Cases:
+    """Return what is answered to some cases when the canary's artifact has this ``reference``."""
+    (directory / "reference.npz").write_bytes(archive(**reference))
+    cluster.own_model_dirs["canary-1"] = directory
+    return ask_cases(cluster, few(read_cases(cluster), count))
+
+
+def test_reordered_data_have_other_unseen_cases(
+    local_cluster: LocalCluster, reference: Reference, tmp_path: Path
+) -> None:
+    """The split is by a case's place, so that the canary was fitted to most of the stable's."""
+    count = len(reference.targets)
+    order = np.random.default_rng(0).permutation(count)
+    targets = reference.targets[order]
+    unseen = unseen_cases(targets)
+    found = asked_with(
+        local_cluster, tmp_path, count, cases=reference.cases[order], targets=targets, unseen=unseen
+    )
+    seen_by_canary = {*order[~unseen].tolist()}
+    assert found.unseen == [
+        bool(mark) and number not in seen_by_canary for number, mark in enumerate(reference.unseen)
+    ]
+    judged = model(observed(cases_=found), Thresholds())
+    assert judged.outcome is Outcome.INCONCLUSIVE
+    assert judged.reason.startswith("Only 7 cases of the rarer class are unseen by both models")
+
+
+def test_data_that_have_grown_have_other_unseen_cases(
+    local_cluster: LocalCluster, reference: Reference, tmp_path: Path
+) -> None:
+    cases = np.concatenate([reference.cases, reference.cases * 1.01])
+    targets = np.tile(reference.targets, 2)
+    unseen = unseen_cases(targets)
+    found = asked_with(local_cluster, tmp_path, cases=cases, targets=targets, unseen=unseen).unseen
+    assert found == (reference.unseen[:60].astype(bool) & unseen[:60]).tolist()
+    assert 0 < sum(found) < sum(reference.unseen[:60])
+
+
+def test_unseen_case_that_stands_among_the_seen_ones_too(
+    local_cluster: LocalCluster, reference: Reference, tmp_path: Path
+) -> None:
+    first = int(np.flatnonzero(reference.unseen)[0])
+    found = asked_with(
+        local_cluster,
+        tmp_path,
+        cases=np.concatenate([reference.cases, reference.cases[first : first + 1]]),
+        targets=np.concatenate([reference.targets, reference.targets[first : first + 1]]),
+        unseen=np.concatenate([reference.unseen, [False]]),
+    ).unseen
+    assert sum(found) == sum(reference.unseen[:60]) - 1
+    assert not found[first]
+
+
+def test_canary_that_does_not_say_what_it_has_seen(
+    local_cluster: LocalCluster, tmp_path: Path
+) -> None:
+    expected = r"^artifacts/current/reference\.npz of canary-1 is unusable: .*unseen is not a"
+    with pytest.raises(UnreachableError, match=expected):
+        asked_with(local_cluster, tmp_path, cases=GOOD["cases"], targets=GOOD["targets"])
 
 
 class Scripted:
@@ -113,7 +181,7 @@ class Scripted:
         raise NotImplementedError
 
     def read_file(self, pod: str, path: str) -> bytes:
-        raise NotImplementedError
+        return archive(**LABELLED._asdict())
 
 
 ANSWER = {"probability_malignant": 0.75, "threshold": 0.4}
@@ -126,6 +194,7 @@ def test_case_that_is_not_answered_at_once_is_asked_again() -> None:
     assert (answered.stable, answered.canary) == ([0.25], [0.75])
     assert (answered.stable_threshold, answered.canary_threshold) == (0.5, 0.4)
     assert cluster.asked == ["stable-1", *["canary-1"] * TRIES]
+    assert (answered.stable_failures, answered.canary_failures) == (0, TRIES - 1)
 
 
 def test_pod_that_hangs_is_not_asked_everything() -> None:

@@ -23,7 +23,7 @@ def test_simulate(model_dir: Path) -> None:
         check=True,
     )
     assert run.stderr == ""  # progress is for a terminal
-    assert run.stdout.startswith("| canary | should | fail | inconclusive | pass |\n")
+    assert run.stdout.startswith("| canary | should | fail | error | inconclusive | pass |\n")
     assert "| labels swapped | fail | 100.0% [2.5%, 100.0%] |" in run.stdout
 
 

@@ -225,7 +225,10 @@ def test_the_floors_need_unseen_cases_of_both_classes() -> None:
     few = [number in (*UNSEEN[:9], *UNSEEN_BENIGN) for number in range(500)]
     found = judged(cases(unseen=few))
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.reason == ("Only 9 unseen cases are of the rarer class, where the floors need 10.")
+    assert found.reason == (
+        "Only 9 cases of the rarer class are unseen by both models, where the floors need 10: "
+        "models of other data have seen other cases."
+    )
     assert "unseen_brier" not in found.numbers
     none = partial(judged, cases(unseen=[False] * 500))
     assert none().outcome is Outcome.INCONCLUSIVE

@@ -8,10 +8,12 @@ import canary.observe
 from bc_model.artifact import Reference
 from canary.cases import LabelledCases, read_cases
 from canary.cluster import Cluster, UnreachableError
-from canary.generator import Sent
+from canary.generator import Sent, generate
+from canary.judge import Outcome, judge
 from canary.observe import Images, Traffic, observe
 from canary.source import PodSource
-from canary.tracks import split
+from canary.thresholds import Thresholds
+from canary.tracks import FEW, split
 from tests.conftest import free_port
 from tests.local_cluster import LocalCluster, LocalPod
 
@@ -58,18 +60,27 @@ def test_without_traffic(local_cluster: LocalCluster) -> None:
 def test_traffic_that_arrives_nowhere(local_cluster: LocalCluster) -> None:
     nowhere = Traffic(f"http://127.0.0.1:{free_port()}", 50)
     seen = observe(local_cluster, PodSource(local_cluster), IMAGES, nowhere, 0.2)
-    assert seen.problem.startswith("No generated request was answered: ConnectionRefusedError: ")
-    assert seen.problem.count("refused") == canary.observe.EXAMPLES
+    assert (seen.sent, seen.lost, seen.problem) == (10, 10, "")
+    assert len(seen.failures) == FEW
+    assert all(failure.startswith("ConnectionRefusedError: ") for failure in seen.failures)
     assert seen.cases is not None
 
 
 @pytest.mark.usefixtures("few")
-def test_traffic_that_arrives_in_part(
+def test_what_no_pod_counts_as_an_error_is_lost(
     local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canary.observe, "generate", lambda *_: Sent(1, ["status 503: b''"]))
+    url = local_cluster.local[1].url
+
+    def generated(*_: object) -> Sent:
+        """Three are no case, which the canary counts; two do not reach it."""
+        refused = generate(url, [[1.0]], rate=30, seconds=0.1)
+        return Sent(5, [*refused.failures, "TimeoutError: timed out", "status 502: b''"])
+
+    monkeypatch.setattr(canary.observe, "generate", generated)
     seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
-    assert seen.problem == ""  # the pods' own counters tell what it was
+    assert (seen.canary.errors, seen.canary.generated_errors) == (3, 3)
+    assert (seen.sent, seen.lost) == (10, 2)
 
 
 @pytest.mark.usefixtures("few")
@@ -82,35 +93,55 @@ def test_canary_that_does_not_answer_the_cases(local_cluster: LocalCluster) -> N
 
 
 @pytest.mark.usefixtures("few")
-def test_restarts_of_the_window_count_by_their_track(
+def test_restarts_count_since_the_pods_came(
     local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stable, canary_1 = local_cluster.local
-    stable.restarts = canary_1.restarts = 4
-    gone = LocalPod("canary-0", "canary", canary_1.url, restarts=7)
-    local_cluster.local.append(gone)
+    """Those from before the window, too: a canary that crashed as it started is new as well."""
+    canary_1 = local_cluster.local[1]
+    canary_1.restarts = 4
 
     def meanwhile(*_: object) -> Sent:
         canary_1.restarts = 6
-        local_cluster.local.remove(gone)
         local_cluster.local.append(LocalPod("canary-2", "canary", canary_1.url, restarts=1))
         return Sent()
 
     monkeypatch.setattr(canary.observe, "generate", meanwhile)
     seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
-    assert (seen.stable.restarts, seen.canary.restarts) == (0, 3)
+    assert (seen.stable.restarts, seen.canary.restarts) == (0, 7)
+    assert (seen.stable.down, seen.canary.down) == (0, 0)
 
 
 @pytest.mark.usefixtures("few")
-def test_restart_while_the_cases_are_asked_counts(
+def test_pods_that_are_not_there_or_not_ready_at_the_end(
     local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(cluster: LocalCluster, _: object) -> None:
-        cluster.local[1].restarts += 1
+    stable, first = local_cluster.local
+    gone, evicted, came = (LocalPod(f"canary-{n}", "canary", first.url) for n in (2, 3, 4))
+    local_cluster.local += [gone, evicted]
 
-    monkeypatch.setattr(canary.observe, "warm_up", crash)
+    def meanwhile(*_: object) -> Sent:
+        stable.is_ready = evicted.is_ready = came.is_ready = False
+        local_cluster.local.remove(gone)
+        local_cluster.local.append(came)
+        return Sent()
+
+    monkeypatch.setattr(canary.observe, "generate", meanwhile)
     seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
-    assert (seen.stable.restarts, seen.canary.restarts) == (0, 1)
+    assert (seen.stable.down, seen.canary.down, seen.problem) == (1, 3, "")
+
+
+@pytest.mark.usefixtures("few")
+def test_counters_of_a_ready_pod_that_cannot_be_read(
+    local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(*_: object) -> Sent:
+        local_cluster.local[1].url = f"http://127.0.0.1:{free_port()}"
+        return Sent()
+
+    monkeypatch.setattr(canary.observe, "generate", meanwhile)
+    seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
+    assert seen.problem.startswith("The counters of canary-1 could not be read: http://127.0.0.1:")
+    assert judge(seen, Thresholds()).outcome is Outcome.ERROR
 
 
 @pytest.mark.usefixtures("few")

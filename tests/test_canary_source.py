@@ -114,6 +114,7 @@ def test_pod_whose_first_reading_failed(local_cluster: LocalCluster, dataset: Da
         send(url, dataset.X[:2].tolist())
     [record] = [record for record in records if record.track == "canary"]
     assert (record.is_new, len(record.readings)) == (False, 1)
+    assert record.problem.startswith("The counters of canary-1 could not be read: http://127.0.0.1")
     assert seen(records, "canary").requests == 0
 
 
@@ -122,7 +123,39 @@ def test_pod_that_answers_something_else(local_cluster: LocalCluster) -> None:
     assert b"<html" in local_cluster.ask_pod("canary-1", "/metrics").lower()
     with PodSource(local_cluster, NEVER).watch() as records:
         pass
-    assert [record.track for record in records] == ["stable"]
+    stable, canary = records
+    assert (stable.problem, canary.readings) == ("", [])
+    assert canary.problem.startswith("The counters of canary-1 could not be read: ")
+
+
+def test_pod_that_is_not_ready_need_not_be_read(local_cluster: LocalCluster) -> None:
+    local_cluster.local[1].url = f"http://127.0.0.1:{free_port()}"
+    local_cluster.local[1].is_ready = False
+    with PodSource(local_cluster, NEVER).watch() as records:
+        pass
+    assert [record.problem for record in records] == ["", ""]
+
+
+def test_reading_in_between_may_fail(local_cluster: LocalCluster) -> None:
+    canary = local_cluster.local[1]
+    url = canary.url
+    with PodSource(local_cluster, 0.01).watch() as records:
+        canary.url = f"http://127.0.0.1:{free_port()}"
+        asked = len(local_cluster.asked)
+        while len(local_cluster.asked) < asked + 5:
+            time.sleep(0.01)
+        canary.url = url
+    assert [record.problem for record in records] == ["", ""]
+
+
+def test_cluster_that_is_away_at_the_end(local_cluster: LocalCluster) -> None:
+    before = set(threading.enumerate())
+    with (
+        pytest.raises(UnreachableError, match=r"^the cluster is away$"),
+        PodSource(local_cluster).watch(),
+    ):
+        local_cluster.is_away = True
+    assert set(threading.enumerate()) <= before
 
 
 def test_cluster_that_is_away_for_a_while(local_cluster: LocalCluster, dataset: Dataset) -> None:

@@ -47,8 +47,11 @@ def test_requests_by_their_status() -> None:
     values = {**requests(5), **requests(2, status="422"), **requests(3, status="503")}
     values |= requests(4, name="app_generated_requests_total")
     values |= requests(1, name="app_generated_requests_total", status="500")
-    seen = track([came(values)], "app:1", restarts=2)
-    assert (seen.requests, seen.errors, seen.generated, seen.restarts) == (15, 4, 5, 2)
+    values |= requests(2, name="app_generated_requests_total", status="429")
+    values |= requests(1, name="app_generated_requests_total", status="307")
+    seen = track([came(values)], "app:1", restarts=2, down=1)
+    assert (seen.requests, seen.generated, seen.restarts, seen.down) == (18, 8, 2, 1)
+    assert (seen.errors, seen.generated_errors) == (3 + 4, 4)
 
 
 def test_probes_are_left_out() -> None:
@@ -149,7 +152,9 @@ TRACKS = st.builds(
     latency=HISTOGRAMS | st.just(Histogram([], [0])),
     predictions=st.fixed_dictionaries({"malignant": COUNTS, "benign": COUNTS}),
     probabilities=HISTOGRAMS,
-    **dict.fromkeys(("requests", "errors", "restarts", "generated"), COUNTS),
+    **dict.fromkeys(
+        ("requests", "errors", "restarts", "generated", "generated_errors", "down"), COUNTS
+    ),
 )
 CASES = Cases([0, 1], [True, True], [0.9, 0.1], [0.9, 0.1], 0.5, 0.5)
 
@@ -168,18 +173,22 @@ def test_merging_windows_adds_up(windows: list[Track]) -> None:
     assert left == merge(first, merge(second, third))
     assert (left.started, left.ended) == ("00:00", "03:00")
     seen = left.canary
-    for name in ("requests", "errors", "restarts", "generated"):
+    for name in ("requests", "errors", "generated", "generated_errors"):
         assert getattr(seen, name) == sum(getattr(each, name) for each in windows)
+    for name in ("restarts", "down"):  # each window counts from the pods' start
+        assert getattr(seen, name) == max(getattr(each, name) for each in windows)
     assert sum(seen.latency.counts) == sum(sum(each.latency.counts) for each in windows)
     assert seen.predictions["benign"] == sum(each.predictions["benign"] for each in windows)
     assert set(seen.model_versions) == {v for each in windows for v in each.model_versions}
 
 
 def test_merge_keeps_the_last_cases_and_all_problems() -> None:
-    first = observed("1", "2", NOTHING, NOTHING, cases=CASES, problem="One.")
-    second = observed("2", "3", NOTHING, NOTHING, problem="Two.")
+    lost = {"sent": 9, "lost": 2, "failures": ["a", "b"]}
+    first = observed("1", "2", NOTHING, NOTHING, cases=CASES, problem="One.", **lost)
+    second = observed("2", "3", NOTHING, NOTHING, problem="Two.", **lost)
     merged = merge(first, second)
     assert (merged.cases, merged.problem) == (CASES, "One. Two.")
+    assert (merged.sent, merged.lost, merged.failures) == (18, 4, ["a", "b", "a"])
     other = replace(CASES, stable=[0.8, 0.1])
     assert merge(first, replace(second, cases=other)).cases == other
 

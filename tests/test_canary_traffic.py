@@ -3,13 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from canary import traffic
 from canary.judge import Outcome
 from canary.observation import Histogram, Observation
 from canary.thresholds import Thresholds
 from canary.traffic import errors, latency, predictions
-from tests.canaries import latencies, observed, scores, track
+from tests.canaries import cases, latencies, observed, scores, track
 
 LIMITS = Thresholds()
 NOTHING = latencies(0, 0, 0, 0, 0)
@@ -58,6 +59,12 @@ def test_the_errors_numbers_and_reason() -> None:
         "stable_errors": 0,
         "canary_errors": 20,
         "canary_restarts": 0,
+        "canary_down": 0,
+        "sent": 0,
+        "lost": 0,
+        "stable_case_failures": 0,
+        "canary_case_failures": 0,
+        "case_failures_p_value": 1,
         "stable_rate": 0,
         "canary_rate": 0.02,
     }
@@ -71,6 +78,72 @@ def test_restarts_fail_even_without_traffic(restarts: int, times: str) -> None:
     assert found.reason == f"The canary's containers restarted {times}, more than 0."
     assert errors(observed(stable=track(restarts=3)), LIMITS).outcome is Outcome.PASS
     assert errors(observed(canary=crashed), Thresholds(max_restarts=3)).outcome is not Outcome.FAIL
+
+
+def test_pods_that_are_down_fail() -> None:
+    found = errors(observed(canary=track(down=2)), LIMITS)
+    assert found.outcome is Outcome.FAIL
+    assert found.reason == "At the end, 2 of the canary's pods were gone, or not ready."
+    assert errors(observed(stable=track(down=2)), LIMITS).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("failed", "stable_failed", "expected"),
+    [
+        (2, 0, Outcome.PASS),
+        (8, 0, Outcome.INCONCLUSIVE),
+        (100, 0, Outcome.FAIL),
+        (100, 100, Outcome.PASS),
+        (0, 100, Outcome.PASS),
+    ],
+)
+def test_requests_for_the_cases_that_had_to_be_repeated(
+    failed: int, stable_failed: int, expected: Outcome
+) -> None:
+    """So that faults at random do not hide behind the repetition."""
+    asked = cases(canary_failures=failed, stable_failures=stable_failed)
+    found = errors(observed(cases_=asked), LIMITS)
+    assert found.outcome is expected
+    words = f"{failed} of {500 + failed} requests for the labelled cases failed on the canary"
+    assert words in found.reason
+
+
+def lossy(lost: int, sent: int = 1200, generated: int = 300) -> Observation:
+    """The canary's ``generated`` requests and 900 of the stable's were answered."""
+    return replace(
+        observed(track(generated=900), track(generated=generated)),
+        sent=sent,
+        lost=lost,
+        failures=["TimeoutError: timed out"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("observation", "expected"),
+    [
+        (lossy(0), Outcome.PASS),
+        (lossy(1), Outcome.PASS),
+        (lossy(3), Outcome.INCONCLUSIVE),  # may be 1 % of the canary's, or chance
+        (lossy(7), Outcome.ERROR),  # above half a point of everything
+        (lossy(240), Outcome.ERROR),
+        (lossy(4, sent=20_000, generated=1000), Outcome.PASS),
+        (lossy(300, generated=0), Outcome.ERROR),
+        (lossy(1200), Outcome.ERROR),
+    ],
+)
+def test_requests_that_were_lost(observation: Observation, expected: Outcome) -> None:
+    """Nobody knows whose they were: they may all have been the canary's."""
+    assert errors(observation, LIMITS).outcome is expected
+
+
+def test_when_all_is_lost() -> None:
+    nothing = track(generated=0)
+    observation = replace(observed(nothing, nothing), sent=10, lost=10, failures=["refused"])
+    found = errors(observation, LIMITS)
+    assert found.outcome is Outcome.ERROR
+    assert found.reason == (
+        "10 of 10 generated requests were lost (refused), which may be 100.00% of the canary's."
+    )
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,13 @@ BAD = {
         "errors: fail",
     ),
     "sleeps": ({"predict": "import asyncio\n    await asyncio.sleep(0.03)"}, "latency: fail"),
+    "hangs now and then": (
+        {
+            "predict": "import asyncio\n    app.asked = getattr(app, 'asked', 0) + 1"
+            "\n    await asyncio.sleep(0 if app.asked % 25 else 30)"
+        },
+        "errors: fail: ",
+    ),
     "never gets ready": (
         {"readyz": "from starlette.exceptions import HTTPException\n    raise HTTPException(503)"},
         "did not become ready",
