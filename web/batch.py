@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from bc_model.answer_table import AnswerWriter
 from bc_model.artifact import Feature
-from bc_model.classifier import Answer
+from bc_model.classifier import Answer, Classifier
 from bc_model.csv_cases import CaseReader, Problem
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
 from bc_model.predictor import FloatArray
@@ -143,10 +143,10 @@ class BatchDecoder:
             raise ProblemError("too-many-rows", detail)
 
 
-def as_csv(identifiers: Sequence[str], answers: Sequence[Answer]) -> bytes:
-    """Return the answers as ``python -m bc_model predict`` writes them."""
+def as_csv(classifier: Classifier, identifiers: Sequence[str], answers: Sequence[Answer]) -> bytes:
+    """Return the answers of ``classifier`` as ``python -m bc_model predict`` writes them."""
     text = io.StringIO()
-    writer = AnswerWriter(text)
+    writer = AnswerWriter(text, classifier)
     for identifier, answer in zip(identifiers, answers, strict=True):
         writer.write(identifier, answer)
     return text.getvalue().encode()

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from bc_model.answer_table import COLUMNS
 from bc_model.artifact import Manifest
 from bc_model.classifier import Answer, Explanation
 from bc_model.features import FEATURE_NAMES
@@ -55,6 +56,12 @@ _CSV = {
             "A header row with the features in any order, and an id if you like; or no header, "
             "and 30 values or those of UCI's wdbc.data in a row."
         ),
+    }
+}
+_CSV_ANSWERS = {
+    "schema": {
+        "type": "string",
+        "description": f"A header row, then a row a case: {', '.join(COLUMNS)}.",
     }
 }
 _NPY = {
@@ -118,7 +125,7 @@ def openapi_document() -> dict[str, Any]:
             "/predict/batch": post(
                 "Answer many cases, or none if a row is wrong; each wrong row is named",
                 cases,
-                {**_json(schema[BatchAnswer]), CSV: {"schema": {"type": "string"}}},
+                {**_json(schema[BatchAnswer]), CSV: _CSV_ANSWERS},
             ),
             "/explain": post(
                 "Answer one case, and tell each value's contribution",

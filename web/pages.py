@@ -1,5 +1,6 @@
 """The pages for people: one case, many cases, the model card; all work without JavaScript."""
 
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -75,8 +76,8 @@ class Pages:
             return self._case_page(request, form, None)
         result = self._result(request, form)
         if request.query_params.get("format") == "csv":
-            return _file(export.as_csv(result), "result.csv")
-        return _file(export.as_json(result), "result.json")
+            return _file(export.as_csv(self._classifier, result, form.label), "result.csv")
+        return _file(export.as_json(result, form.label), "result.json")
 
     async def many_cases(self, request: Request) -> Response:
         """GET /batch: the form for a file; POST /batch: its results as a table or a download."""
@@ -95,8 +96,9 @@ class Pages:
             return self._show(request, "batch.html", {"problem": problem}, status)
         answers = await self._scorer.answers(request, cases.X)
         if upload.is_download:
-            return _file(batch.as_csv(cases.identifiers, answers), "answers.csv")
-        verdicts = [words.verdict(answer) for answer in answers]
+            table = batch.as_csv(self._classifier, cases.identifiers, answers)
+            return _file(table, "answers.csv")
+        verdicts = [answer.verdict for answer in answers]
         context = {
             "answers": list(zip(cases.identifiers, verdicts, answers, strict=True)),
             "counts": {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")},
@@ -141,7 +143,8 @@ class Pages:
         if form.errors:
             request.state.problem = "invalid-values"
             status = 422
-        return self._show(request, "index.html", {"form": form, "result": result}, status)
+        context = {"form": form, "result": result, "now": datetime.now(UTC)}
+        return self._show(request, "index.html", context, status)
 
     def _show(
         self, request: Request, template: str, context: dict[str, Any], status: int = 200
