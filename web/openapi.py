@@ -9,7 +9,8 @@ from bc_model.answer_table import COLUMNS
 from bc_model.artifact import Manifest
 from bc_model.classifier import Answer, Explanation
 from bc_model.features import FEATURE_NAMES
-from web.batch import CSV, JSON, NPY, BatchAnswer, BatchRequest
+from web.accept import JSON
+from web.batch import CSV, NPY, BatchAnswer, BatchRequest
 from web.problems import KINDS, REJECTIONS, ProblemDetails
 from web.requests import PredictRequest
 
@@ -115,7 +116,8 @@ def openapi_document() -> dict[str, Any]:
             "summary": "Malignant or benign, from 30 measurements of cell nuclei.",
             "description": (
                 "For research and education; not a medical device.\n\n"
-                "Every error is a problem document (RFC 9457) that lists each bad field:\n\n"
+                "Every error is a problem document (RFC 9457) that lists each bad field; where "
+                "Accept prefers text/html, as a browser's does, it is a page that says so:\n\n"
                 + "\n".join(f"- `/problems/{name}`: {kind.title}. {kind.remedy}"
                             for name, kind in KINDS.items())
             ),

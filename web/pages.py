@@ -6,18 +6,18 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from bc_model.artifact import OperatingPoint, Reference
 from bc_model.calibration import calibration
-from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats
+from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.classifier import Classifier
 from web import batch, curves, export, words
 from web.examples import choose_examples
 from web.page import Form, empty_form, example_form, filled_form
-from web.problems import KINDS, ProblemError
+from web.problems import KINDS, ProblemDetails, ProblemError
 from web.requests import media_type, read_body
 from web.result import Result, Results
 from web.scoring import Scorer
@@ -53,7 +53,7 @@ class Pages:
         """Return the pages."""
         return [
             Route("/", self.one_case, methods=["GET", "POST"]),
-            Route("/export", self.export, methods=["POST"]),
+            Route("/export", self.export, methods=["GET", "POST"]),
             Route("/batch", self.many_cases, methods=["GET", "POST"]),
             Route("/model/card", self.card),
         ]
@@ -70,7 +70,12 @@ class Pages:
         return self._show(request, "index.html", {"form": form, "example": example})
 
     async def export(self, request: Request) -> Response:
-        """POST /export: the result of a case as a file; its errors as the page shows them."""
+        """POST /export: the result of a case as a file; its errors as the page shows them.
+
+        GET /export, which an address typed or kept leads to, has no case: the form does.
+        """
+        if request.method != "POST":
+            return RedirectResponse("/", 303)
         form = await self._form(request)
         if form.errors:
             return self._case_page(request, form, None)
@@ -92,8 +97,12 @@ class Pages:
             cases = await run_in_threadpool(self._batches.from_csv, upload.content)
         except ProblemError as problem:
             request.state.problem = problem.kind
-            status = KINDS[problem.kind].status
-            return self._show(request, "batch.html", {"problem": problem}, status)
+            detail = problem.detail.replace("The body", "The file", 1)
+            if problem.kind == "body-too-large":
+                megabytes = self._settings.max_body_bytes / 2**20
+                detail = f"The file is larger than {megabytes:.3g} MB; split it."
+            refusal = {"detail": detail, "errors": problem.errors}
+            return self._show(request, "batch.html", refusal, KINDS[problem.kind].status)
         answers = await self._scorer.answers(request, cases.X)
         if upload.is_download:
             table = batch.as_csv(self._classifier, cases.identifiers, answers)
@@ -110,6 +119,11 @@ class Pages:
         """GET /model/card."""
         return self._show(request, "card.html", self._card)
 
+    def problem(self, request: Request, details: ProblemDetails, remedy: str) -> Response:
+        """Return a problem as a page."""
+        context = {"problem": details, "remedy": remedy}
+        return self._show(request, "problem.html", context, details.status)
+
     @cached_property
     def _card(self) -> dict[str, Any]:
         manifest = self._classifier.manifest
@@ -118,6 +132,7 @@ class Pages:
             "intended_use": INTENDED_USE,
             "out_of_scope": OUT_OF_SCOPE,
             "caveats": caveats(manifest),
+            "origin": origin(manifest),
             "points": self._points(),
             "roc": curves.roc(self._reference),
             "bins": calibration(self._reference.targets, self._reference.out_of_fold),
