@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS, feature_name
-from tests.browser.test_craft import SIZES
+from tests.browser.conftest import SIZES
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from web.paste import ROW
 
