@@ -25,7 +25,7 @@ MODEL = ROOT / "artifacts" / "current"
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
-COLOURS = 64
+COLOURS = 128
 
 
 def first_view(page: Page) -> None:

@@ -155,7 +155,8 @@ LINES_AND_WHAT_IS_UNDER_THEM = """() => [...document.querySelectorAll(
     const halo = line.previousElementSibling, ends = ["x1", "x2", "y1", "y2"];
     const style = getComputedStyle(line), under = getComputedStyle(halo);
     return {
-        same: halo.matches(".halo") && ends.every(e => line.getAttribute(e) == halo.getAttribute(e)),
+        same: halo.matches(".halo") &&
+            ends.every(e => line.getAttribute(e) === halo.getAttribute(e)),
         widths: [style.strokeWidth, under.strokeWidth].map(parseFloat),
         colours: [style.stroke, under.stroke],
     };
