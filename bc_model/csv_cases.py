@@ -31,6 +31,12 @@ NO_TABLE = (
 )
 
 
+NOT_WDBC = (
+    "has 32 cells of which the second is a number, not M or B, so which of them are the 30 values "
+    "is not clear; send these alone, or a header row"
+)
+
+
 class Problem(NamedTuple):
     """What is wrong with the data, and where: ``line`` counts from 1, 0 is the whole file."""
 
@@ -145,7 +151,10 @@ class CaseReader:
 
     def _headless_layout(self, row: list[str]) -> _Layout | None:
         if len(row) == _WDBC.width:
-            return _WDBC
+            if self._labelled or self._number(row[1]) is None:
+                return _WDBC
+            self._note(self._rows.line_num, "", NOT_WDBC)
+            return None
         if len(row) == FEATURE_COUNT and not self._labelled:
             return _VALUES_ALONE
         expected = "32 cells (id, M or B, 30 values)" + " or 30 values" * (not self._labelled)

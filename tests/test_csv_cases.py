@@ -14,6 +14,7 @@ from bc_model.csv_cases import (
     MALIGNANT,
     NO_TABLE,
     NOT_TEXT,
+    NOT_WDBC,
     Case,
     CaseReader,
     DataError,
@@ -271,6 +272,12 @@ def test_diagnoses_are_known_also_of_rows_with_other_problems() -> None:
                 "32 cells (id, M or B, 30 values) or 30 values"
             ],
             id="cell count",
+        ),
+        pytest.param(
+            as_csv([[0, *VALUES, 1], [1, *VALUES, 0]]),
+            False,
+            [f"line 1: {NOT_WDBC}"],
+            id="a number on each side of the values",
         ),
         pytest.param(
             as_csv([VALUES]),
