@@ -3,7 +3,9 @@
 import csv
 from typing import IO, Any
 
+from bc_model.artifact import Figure
 from bc_model.classifier import Answer, Classifier
+from bc_model.metrics import wilson
 
 INTENDED_USE = "research and education; not a medical device"
 
@@ -12,6 +14,12 @@ COLUMNS = (
     "interval_malignant_low", "interval_malignant_high", "support", "support_low", "support_high",
     "threshold", "model_version", "warnings", "intended_use",
 )  # fmt: skip
+
+
+def support_share(classifier: Classifier, answer: Answer) -> Figure:
+    """Return the support as a share of the training cases, with its 95 % Wilson interval."""
+    trained_on = classifier.manifest.data.trained_on
+    return wilson(answer.support / 100 * trained_on, trained_on)
 
 
 class AnswerWriter:
@@ -28,7 +36,7 @@ class AnswerWriter:
     def write(self, identifier: str, answer: Answer, *more: Any) -> None:
         """Write the answer to the case of that id."""
         low, high = answer.interval_malignant
-        support = self._classifier.support_share(answer)
+        support = support_share(self._classifier, answer)
         warnings = "; ".join(
             f"{caution.feature}: {caution.detail}" if caution.feature else caution.detail
             for caution in answer.warnings

@@ -10,10 +10,9 @@ import msgspec
 import numpy as np
 
 from bc_model import artifact
-from bc_model.artifact import Figure, Manifest
+from bc_model.artifact import Manifest
 from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.explanation import Explainer
-from bc_model.metrics import wilson
 from bc_model.predictor import FloatArray, ModelArrays, Predictor, Scores, interval
 
 NO_BASIS = (
@@ -125,11 +124,6 @@ class Classifier:
         """Return the answer to each case of ``X`` (n, 30), finite and not negative."""
         scores = self.score(X)
         return [self._answer(X, scores, row) for row in range(len(X))]
-
-    def support_share(self, answer: Answer) -> Figure:
-        """Return the support as a share of the training cases, with its 95 % Wilson interval."""
-        trained_on = self.manifest.data.trained_on
-        return wilson(answer.support / 100 * trained_on, trained_on)
 
     def explain(self, x: FloatArray) -> Explanation:
         """Return what each value of ``x`` (30,) contributes to its answer."""

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from bc_model.answer_table import support_share
 from bc_model.artifact import Figure, OperatingPoint, Reference
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
@@ -80,7 +81,7 @@ class Results:
         return Result(
             answer=answer,
             point=self.point,
-            support_share=self._classifier.support_share(answer),
+            support_share=support_share(self._classifier, answer),
             explanation=explanation,
             measurements=chart([
                 (name, contribution, explanation.measurement_intervals[name])
