@@ -21,7 +21,8 @@ from bc_model.answer_table import INTENDED_USE
 from bc_model.artifact import ArtifactError, Reference, load_reference
 from bc_model.classifier import Classifier
 from bc_model.predictor import FloatArray
-from web.batch import CSV, JSON, NPY, BatchAnswer, BatchDecoder, as_csv, wants_csv
+from web.accept import JSON, prefers
+from web.batch import CSV, NPY, BatchAnswer, BatchDecoder, as_csv
 from web.logs import log_config
 from web.metrics import Metrics
 from web.middleware import ObserveRequests
@@ -62,13 +63,13 @@ class Service:
         self._scorer = Scorer(classifier, metrics)
         self._decoder = FeatureDecoder(classifier.manifest.features)
         self._batches = BatchDecoder(classifier.manifest.features, settings.max_batch_rows)
-        self._pages = Pages(html, settings, classifier, reference, self._scorer, self._batches)
+        self.pages = Pages(html, settings, classifier, reference, self._scorer, self._batches)
         self._openapi = openapi_document()
 
     def routes(self) -> list[Route | Mount]:
         """Return everything that is served."""
         return [
-            *self._pages.routes(),
+            *self.pages.routes(),
             Route("/predict", self.predict, methods=["POST"]),
             Route("/predict/batch", self.predict_batch, methods=["POST"]),
             Route("/explain", self.explain, methods=["POST"]),
@@ -94,8 +95,8 @@ class Service:
         body = await read_body(request, self.settings.max_body_bytes)
         batch = await run_in_threadpool(self._batches.decode, sent, body)
         answers = await self._scorer.answers(request, batch.X)
-        if wants_csv(request.headers.get("accept", "")):
-            content = as_csv(batch.identifiers, answers)
+        if prefers(request.headers.get("accept", ""), CSV):
+            content = as_csv(self.classifier, batch.identifiers, answers)
             return Response(content, headers={"Content-Type": "text/csv; charset=utf-8"})
         return json_response(BatchAnswer(INTENDED_USE, answers))
 
@@ -172,7 +173,8 @@ def create_app(settings: Settings) -> Starlette:
     manifest = classifier.manifest
     reference = load_reference(settings.model_dir, manifest)
     metrics = Metrics(classifier.names, reference, manifest.model_version, settings.version)
-    routes = Service(settings, classifier, reference, metrics).routes()
+    service = Service(settings, classifier, reference, metrics)
+    routes = service.routes()
     pages = [route for route in routes if isinstance(route, Route)]
     metrics.expect((route.path, method) for route in pages for method in route.methods or ())
     templates = {route.endpoint: route.path for route in pages}
@@ -185,6 +187,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
     app.state.draining = False
+    app.state.problem_page = service.pages.problem
     return app
 
 

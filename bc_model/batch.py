@@ -37,7 +37,7 @@ def predict_file(source: Path, output: Path | None, classifier: Classifier) -> N
 
 
 def _write(source: Path, answers: IO[str], classifier: Classifier) -> None:
-    writer = AnswerWriter(answers)
+    writer = AnswerWriter(answers, classifier)
     number = 0
     with (
         open_cases(source) as file,

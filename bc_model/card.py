@@ -10,7 +10,7 @@ from sklearn.metrics import roc_curve
 
 from bc_model.artifact import Figure, Manifest
 from bc_model.calibration import calibration
-from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats
+from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.csv_cases import MALIGNANT
 from bc_model.dataset import FloatArray, IntArray
 from bc_model.predictor import INTERVAL_LEVEL
@@ -42,7 +42,7 @@ Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries
 
 {data.source}: {data.cases} cases, {data.malignant} malignant and {data.benign} benign. \
 The model was fitted on {data.trained_on}; {data.unseen} (stratified) were kept from it. \
-SHA-256 of the values and labels: `{data.sha256}`.
+{origin(manifest)} SHA-256 of the values and labels: `{data.sha256}`.
 
 ## Performance
 

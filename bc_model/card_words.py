@@ -1,6 +1,7 @@
 """The words of the model card, shared by MODEL_CARD.md and the page."""
 
 from bc_model.artifact import Manifest
+from bc_model.dataset import BUNDLED
 from bc_model.predictor import NEIGHBOURS
 
 METRIC_NAMES = {
@@ -22,6 +23,29 @@ OUT_OF_SCOPE = (
 )
 
 
+def origin(manifest: Manifest) -> str:
+    """Return where the cases come from, as far as it is known."""
+    if manifest.data.source == BUNDLED:
+        return (
+            "All are from one centre, the University of Wisconsin, and measured on digitised "
+            "images of fine-needle aspirates (W. H. Wolberg, W. N. Street and O. L. Mangasarian, "
+            "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, 1995)."
+        )
+    return "The file does not tell which centres they are from."
+
+
+def _unknown(manifest: Manifest) -> str:
+    if manifest.data.source == BUNDLED:
+        return (
+            "All cases are from one centre, and their age and ethnicity are not recorded, so no "
+            "figure can be given for another centre, or for any group."
+        )
+    return (
+        "Nothing is known about age, ethnicity, centre or equipment, so no figure can be given for "
+        "any group."
+    )
+
+
 def caveats(manifest: Manifest) -> list[str]:
     """Return what to know before relying on the model."""
     data = manifest.data
@@ -29,8 +53,7 @@ def caveats(manifest: Manifest) -> list[str]:
         f"The data are {data.cases} cases chosen for a study; the share of malignant ones "
         f"({data.malignant / data.cases:.0%}) is not that of any practice, and predictive values "
         "and probabilities do not carry over to another share.",
-        "Nothing is known about age, ethnicity, centre or equipment, so no figure can be given for "
-        "any group.",
+        _unknown(manifest),
         "The interval tells how much the answer depends on which cases were drawn for training. "
         "It does not cover measurement error, or a population other than this one.",
         "Far from every training case the answer has no basis. Support compares the closeness of "

@@ -43,6 +43,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[Caution]
 
     @property
+    def verdict(self) -> Literal["malignant", "benign", "uncertain"]:
+        """The diagnosis, or that there is none to rely on."""
+        return self.diagnosis if self.has_basis and not self.is_uncertain else "uncertain"
+
+    @property
     def is_uncertain(self) -> bool:
         """Whether the interval lies on both sides of the threshold."""
         low, high = self.interval_malignant

@@ -24,6 +24,19 @@ _DIAGNOSES = {"m": MALIGNANT, "malignant": MALIGNANT, "b": BENIGN, "benign": BEN
 _TARGETS = {**_DIAGNOSES, "0": MALIGNANT, "1": BENIGN}
 
 
+NOT_TEXT = "is not a UTF-8 text file; save a spreadsheet as CSV first"
+NO_TABLE = (
+    "is no table of cases: its first row holds neither a number nor any of the thirty names; "
+    "save a spreadsheet as CSV, with the names in its first row"
+)
+
+
+NOT_WDBC = (
+    "has 32 cells of which the second is a number, not M or B, so which of them are the 30 values "
+    "is not clear; send these alone, or a header row"
+)
+
+
 class Problem(NamedTuple):
     """What is wrong with the data, and where: ``line`` counts from 1, 0 is the whole file."""
 
@@ -89,7 +102,7 @@ def open_cases(path: Path) -> Iterator[TextIO]:
         try:
             yield file
         except UnicodeDecodeError as error:
-            raise DataError(str(path), [Problem(0, "", "is not a UTF-8 text file")]) from error
+            raise DataError(str(path), [Problem(0, "", NOT_TEXT)]) from error
 
 
 class CaseReader:
@@ -128,20 +141,25 @@ class CaseReader:
                 return
             yield from self._case(layout, first)
         else:
-            layout = self._header_layout(_without_blank_end([cell.strip() for cell in first], 0))
-            if not layout.features:
+            header = _without_blank_end([cell.strip() for cell in first], 0)
+            if not any(map(canonical_name, header)):
+                self._note(0, "", NO_TABLE)
                 return
+            layout = self._header_layout(header)
         for row in rows:
             yield from self._case(layout, row)
 
     def _headless_layout(self, row: list[str]) -> _Layout | None:
         if len(row) == _WDBC.width:
-            return _WDBC
+            if self._labelled or self._number(row[1]) is None:
+                return _WDBC
+            self._note(self._rows.line_num, "", NOT_WDBC)
+            return None
         if len(row) == FEATURE_COUNT and not self._labelled:
             return _VALUES_ALONE
         expected = "32 cells (id, M or B, 30 values)" + " or 30 values" * (not self._labelled)
         self._note(
-            self._rows.line_num, "", f"has {len(row)} cells; without a header row, needs {expected}"
+            self._rows.line_num, "", f"has {_cells(row)}; without a header row, needs {expected}"
         )
         return None
 
@@ -175,7 +193,7 @@ class CaseReader:
         line, known_problems = self._rows.line_num, len(self.problems)
         row = _without_blank_end(row, layout.width)
         if len(row) != layout.width:
-            self._note(line, "", f"has {len(row)} cells, should have {layout.width}")
+            self._note(line, "", f"has {_cells(row)}, should have {layout.width}")
             return
         values = []
         for name, index in layout.features.items():
@@ -220,6 +238,10 @@ class CaseReader:
 
     def _note(self, line: int, column: str, detail: str) -> None:
         self.problems.append(Problem(line, column, detail))
+
+
+def _cells(row: list[str]) -> str:
+    return f"{len(row)} cell{'s' * (len(row) != 1)}"
 
 
 def _without_blank_end(row: list[str], width: int) -> list[str]:

@@ -25,7 +25,6 @@ MODEL = ROOT / "artifacts" / "current"
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
-TALLEST = 2300
 COLOURS = 128
 
 
@@ -99,6 +98,7 @@ def _write(browser: Browser, base_url: str, name: str, size: str, scheme: str) -
     )
     page = context.new_page()
     PAGES[name](page)
+    page.wait_for_load_state()
     page.evaluate("scrollTo(0, 0)")
     _compress(page.screenshot(full_page=True), TARGET / f"{name}-{size}-{scheme}.png")
     context.close()
@@ -108,6 +108,7 @@ def _write_print_view(browser: Browser, base_url: str) -> None:
     """Show the result as it goes onto A4 paper within its margins, at 96 dots per inch."""
     page = browser.new_page(base_url=base_url, viewport={"width": 726, "height": 1054})
     result(page)
+    page.wait_for_load_state()
     page.emulate_media(media="print")
     _compress(page.screenshot(full_page=True), TARGET / "print.png")
     page.close()
@@ -115,10 +116,10 @@ def _write_print_view(browser: Browser, base_url: str) -> None:
 
 def _compress(png: bytes, path: Path) -> None:
     with Image.open(io.BytesIO(png)) as image:
-        top = image.convert("RGB").crop((0, 0, image.width, min(image.height, TALLEST)))
-        top.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            path, optimize=True
+        few = image.convert("RGB").quantize(
+            COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
         )
+        few.save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
 
 

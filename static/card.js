@@ -1,18 +1,18 @@
-// The slider of the model card: it shows one row of the table of thresholds, and its dot.
+// The slider of the model card: it shows one row of the table of thresholds, and its cross.
 "use strict";
 (() => {
   const rows = [...document.querySelectorAll(".thresholds tbody tr")];
   const slider = document.getElementById("threshold");
   const outcome = document.getElementById("outcome");
   const chosen = document.getElementById("chosen");
-  const dot = document.getElementById("roc-point");
+  const crosses = document.querySelectorAll("#roc .at");
 
   const line = document.getElementById("threshold-line");
   const names = [...document.querySelectorAll(".thresholds thead th")].slice(1).map((cell) => cell.textContent);
 
   const show = () => {
     const row = rows[slider.value];
-    const { threshold, x, y, line: place } = row.dataset;
+    const { threshold, line: place } = row.dataset;
     const pairs = [...row.querySelectorAll("td")].map((cell, column) => {
       const [pair, term, detail] = ["div", "dt", "dd"].map((name) => document.createElement(name));
       term.textContent = names[column];
@@ -23,10 +23,8 @@
     outcome.replaceChildren(...pairs);
     chosen.textContent = `${threshold} %`;
     slider.setAttribute("aria-valuetext", `${threshold} %`);
-    dot.setAttribute("cx", x);
-    dot.setAttribute("cy", y);
-    line.setAttribute("x1", place);
-    line.setAttribute("x2", place);
+    crosses.forEach((cross) => cross.classList.toggle("shown", cross.dataset.threshold === threshold));
+    line.setAttribute("transform", `translate(${place})`);
     document.getElementById("roc-threshold").textContent = threshold;
     rows.forEach((other) => other.classList.toggle("shown", other === row));
   };

@@ -2,8 +2,10 @@
 "use strict";
 (() => {
   const FEATURES = 30;
+  const MOST_BEFORE = 2; // UCI's line begins with an id and a diagnosis
   const SEPARATORS = [/\t/, /;/, /,/, /\s+/];
   const NUMBER = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?$/i;
+  const ROW = "30 values, nothing behind them, and before them at most an id and a diagnosis (M or B)";
   const status = document.getElementById("status");
 
   // The table shows the measurements by rows; the data set has all means first, then errors, worst.
@@ -16,20 +18,33 @@
     return found;
   };
 
-  const numbers = (row) => row.filter((cell) => NUMBER.test(cell)).length;
+  const isNumber = (cell) => NUMBER.test(cell);
+
+  const fits = (row) => {
+    const before = row.length - FEATURES;
+    return before === 0 || (before > 0 && before <= MOST_BEFORE && !isNumber(row[before - 1]));
+  };
 
   // The same as web/paste.py does without JavaScript.
   const spread = (text) => {
-    const fitting = SEPARATORS.map((separator) => cells(text, separator))
-      .filter((row) => row.length >= FEATURES && row.length <= FEATURES + 2)
-      .sort((one, other) => numbers(other) - numbers(one));
-    return fitting[0]?.slice(-FEATURES).map((cell) => cell.replaceAll(",", "."));
+    const [best] = SEPARATORS.map((separator) => cells(text, separator)).filter(fits)
+      .sort((one, other) => other.filter(isNumber).length - one.filter(isNumber).length);
+    return best && {
+      values: best.slice(-FEATURES).map((cell) => cell.replaceAll(",", ".")),
+      dropped: best.slice(0, -FEATURES),
+    };
   };
 
-  const fill = (values, where) => {
+  const counted = (values) => {
+    const filled = values.filter(Boolean).length;
+    return filled < FEATURES ? `${filled} of ${FEATURES} values` : `${FEATURES} values`;
+  };
+
+  const fill = ({ values, dropped }, where) => {
     inOrder.forEach((input, place) => { input.value = values[place]; });
     document.querySelector(".example")?.remove();
-    status.textContent = `30 values filled in from ${where}. Check them, then classify.`;
+    const leftOut = dropped.length ? `; left out: ${dropped.join(", ")}` : "";
+    status.textContent = `${counted(values)} filled in from ${where}${leftOut}. Check them, then classify.`;
     inputs[0].focus();
   };
 
@@ -38,9 +53,9 @@
     const count = Math.max(...SEPARATORS.map((separator) => cells(text, separator).length));
     if (count <= 2) return;
     event.preventDefault();
-    const values = spread(text);
-    if (values) fill(values, "the pasted row");
-    else status.textContent = `What was pasted holds ${count} values; a row has 30, or 32 with id and diagnosis. Nothing was changed.`;
+    const row = spread(text);
+    if (row) fill(row, "the pasted row");
+    else status.textContent = `What was pasted holds ${count} values; a row has ${ROW}. Nothing was changed.`;
   });
 
   const decoded = (text) => {
@@ -50,27 +65,39 @@
   // A fragment stays in the browser: it is not sent to the server.
   const readLink = () => {
     if (!location.hash.startsWith("#case=")) return;
-    const values = spread(decoded(location.hash.slice(6)));
-    if (values) fill(values, "the link");
-    else status.textContent = "The link does not hold 30 values. Nothing was changed.";
+    const row = spread(decoded(location.hash.slice(6)));
+    if (row?.values.some(Boolean)) fill(row, "the link");
+    else status.textContent = `The link does not hold ${FEATURES} values. Nothing was changed.`;
   };
 
   const link = document.getElementById("link");
   link.hidden = false;
   link.addEventListener("click", async () => {
-    const values = inOrder.map((input) => encodeURIComponent(input.value.trim().replace(",", ".")));
-    history.replaceState(null, "", `#case=${values.join(",")}`);
-    status.textContent = "The address bar now holds a link to these values. They stay in it: the server does not see them.";
+    const values = inOrder.map((input) => input.value.trim().replace(",", "."));
+    if (!values.some(Boolean)) {
+      status.textContent = "There is nothing to link to yet: enter a value first.";
+      return;
+    }
+    history.replaceState(null, "", `#case=${values.map(encodeURIComponent).join(",")}`);
+    status.textContent = `The address bar now holds a link to ${counted(values)}. They stay in it: the server does not see them.`;
     try {
       await navigator.clipboard.writeText(location.href);
       status.textContent += " It was copied, too.";
     } catch { /* without permission, the address bar has to do */ }
   });
+  document.querySelector(".measurements").addEventListener("input", () => { status.textContent = ""; });
 
   const print = document.getElementById("print");
   if (print) {
     print.hidden = false;
     print.addEventListener("click", () => window.print());
+  }
+
+  // On a phone the plots would stand between the result and the form; paper has them all the same.
+  const places = document.getElementById("places");
+  if (places) {
+    places.open = !matchMedia("(max-width: 44rem)").matches;
+    addEventListener("beforeprint", () => { places.open = true; });
   }
 
   addEventListener("hashchange", readLink);

@@ -184,6 +184,42 @@ def test_unknown_routes_and_methods_are_problems_too(client: httpx2.Client) -> N
     assert client.get("/static/nothing.css").json()["status"] == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("GET", "/nothing", 404, "GET /nothing is not served here."),
+        ("GET", "/problems/nonsense", 404, "Nothing is here"),
+        ("GET", "/predict", 405, "The method does not fit"),
+        ("POST", "/", 413, "The body has more than 1048576 bytes."),
+        ("POST", "/batch", 415, "The content type does not fit"),
+    ],
+)
+def test_a_browser_sees_a_problem_as_a_page(
+    client: httpx2.Client, method: str, path: str, status: int, says: str
+) -> None:
+    headers = {
+        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Request-ID": "lost",
+    }
+    content = b"x" * (2**20 + 1) if method == "POST" else None
+    response = client.request(method, path, content=content, headers=headers)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["vary"] == "Accept"
+    assert "<title>Error: " in response.text
+    assert says in response.text
+    assert "request id lost" in response.text
+    assert client.request(method, path, content=content).json()["status"] == (
+        415 if method == "POST" else status
+    )
+
+
+def test_the_address_of_an_export_leads_to_the_form(client: httpx2.Client) -> None:
+    response = client.get("/export")
+    assert (response.status_code, response.headers["location"]) == (303, "/")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_problem_type_can_be_looked_up(client: httpx2.Client, kind: str) -> None:
     page = client.get(f"/problems/{kind}")

@@ -15,6 +15,7 @@ from bc_model.classifier import NO_BASIS, Classifier
 from bc_model.csv_cases import DataError
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
+from bc_model.metrics import wilson
 from bc_model.predictor import ModelArrays
 from tests.tables import write_rows
 
@@ -50,21 +51,39 @@ def test_the_answers_are_the_classifiers(
         zip(rows, classifier.answers(dataset.X), strict=True), start=1
     ):
         low, high = answer.interval_malignant
+        support = wilson(answer.support / 100 * 455, 455)
         warnings = "; ".join(f"{caution.feature}: {caution.detail}" for caution in answer.warnings)
         assert row == {
             "id": str(number),
             "prediction": str(answer.prediction),
             "diagnosis": answer.diagnosis,
+            "verdict": answer.verdict,
             "probability_benign": repr(answer.probability_benign),
             "probability_malignant": repr(answer.probability_malignant),
             "interval_malignant_low": repr(low),
             "interval_malignant_high": repr(high),
             "support": repr(answer.support),
+            "support_low": repr(100 * support.low),
+            "support_high": repr(100 * support.high),
             "threshold": "0.5",
             "model_version": classifier.manifest.model_version,
             "warnings": warnings,
             "intended_use": INTENDED_USE,
         }
+
+
+def test_the_verdict_is_uncertain_where_the_interval_or_the_basis_says_so(
+    dataset: Dataset, classifier: Classifier, tmp_path: Path
+) -> None:
+    like_no_other = [1e9, *dataset.X[0].tolist()[1:]]
+    cases = write_rows(tmp_path / "cases.csv", [*dataset.X.tolist(), like_no_other])
+    predict_file(cases, tmp_path / "answers.csv", classifier)
+    rows = read(tmp_path / "answers.csv")
+    ends = [(float(r["interval_malignant_low"]), float(r["interval_malignant_high"])) for r in rows]
+    uncertain = [low < 0.5 <= high for low, high in ends[:-1]] + [True]
+    assert [row["verdict"] == "uncertain" for row in rows] == uncertain
+    assert 1 < sum(uncertain) < 50
+    assert all(row["verdict"] in (row["diagnosis"], "uncertain") for row in rows)
 
 
 def test_more_cases_than_a_chunk(dataset: Dataset, classifier: Classifier, tmp_path: Path) -> None:

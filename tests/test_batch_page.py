@@ -9,6 +9,7 @@ import pytest
 
 from bc_model.batch import predict_file
 from bc_model.classifier import Classifier
+from bc_model.csv_cases import NO_TABLE, NOT_TEXT
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT
@@ -73,6 +74,13 @@ def test_every_bad_row_is_named_and_none_is_answered(client: httpx2.Client) -> N
     assert 'class="answers"' not in response.text
 
 
+def test_what_is_wrong_keeps_its_capitals(client: httpx2.Client) -> None:
+    content = ",".join([*FEATURE_NAMES, "Age"]).encode() + b"\n" + b"1\n"
+    text = html.unescape(send(client, content).text)
+    assert "<li>Line 1: column 'Age': is not a known column</li>" in text
+    assert "<li>Line 2: has 1 cell, should have 31</li>" in text
+
+
 def test_the_largest_file_can_be_downloaded_afterwards(client: httpx2.Client) -> None:
     row = ",".join(map(str, MALIGNANT)).encode() + b"\n"
     content = row * (2**20 // len(row))
@@ -87,9 +95,13 @@ def test_the_largest_file_can_be_downloaded_afterwards(client: httpx2.Client) ->
     ("content", "status", "detail"),
     [
         (b"", 422, "Choose a CSV file that is not empty."),
-        (b"\xff", 422, "The body is not a UTF-8 text file."),
-        (b"1\n" * 5002, 413, "The body has more than 5000 rows; split it."),
-        (b"1" * (2**20 + 6024), 413, "The body has more than 1054600 bytes."),
+        (b"\xff", 422, f"The file {NOT_TEXT}."),
+        (b"PK\3\4\x14\0\6\0[Content_Types].xml\0\xe2", 422, f"The file {NOT_TEXT}."),
+        (b"PK\3\4\x14\0\6\0[Content_Types].xml\0", 422, f"The file {NO_TABLE}."),
+        (b"name;Size\nMax;3\n", 422, f"The file {NO_TABLE}."),
+        (b"\n\n" + b"," * 9, 422, "The file is empty."),
+        (b"1\n" * 5002, 413, "The file has more than 5000 rows; split it."),
+        (b"1" * (2**20 + 6024), 413, "The file is larger than 1 MB; split it."),
     ],
 )
 def test_what_is_refused_is_shown_on_the_page(
@@ -100,6 +112,7 @@ def test_what_is_refused_is_shown_on_the_page(
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert f'<a href="#cases">{detail}</a>' in response.text
     assert f'id="cases-error">{detail}</span>' in response.text
+    assert "<li>" not in response.text  # it is all said already
 
 
 def test_another_content_type_is_refused(client: httpx2.Client) -> None:

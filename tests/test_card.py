@@ -75,6 +75,19 @@ def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
         assert former not in text
 
 
+def test_what_is_known_of_the_origin_is_said_and_no_more(manifest: Manifest) -> None:
+    bundled = card.text(manifest)
+    assert "from one centre, the University of Wisconsin" in bundled
+    assert "UCI Machine Learning Repository, 1995" in bundled
+    assert "no figure can be given for another centre" in bundled
+    assert "Nothing is known" not in bundled
+    data = msgspec.structs.replace(manifest.data, source="cases.csv")
+    own = card.text(msgspec.structs.replace(manifest, data=data))
+    assert "The file does not tell which centres they are from." in own
+    assert "Nothing is known about age, ethnicity, centre or equipment" in own
+    assert "Wisconsin" not in own
+
+
 def test_the_card_says_what_the_model_is_not_for(manifest: Manifest) -> None:
     text = card.text(manifest)
     headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)

@@ -8,7 +8,7 @@ import pytest
 
 from bc_model.artifact import Figure, Reference
 from bc_model.calibration import calibration
-from bc_model.card_words import METRIC_NAMES, OUT_OF_SCOPE, caveats
+from bc_model.card_words import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.classifier import Classifier
 from tests.conftest import running_service
 
@@ -59,6 +59,7 @@ def test_data_use_and_caveats_are_there(text: str, classifier: Classifier) -> No
     data = classifier.manifest.data
     for expected in (
         data.source, data.sha256, OUT_OF_SCOPE, *caveats(classifier.manifest),
+        origin(classifier.manifest),
         "569 cases, 212 malignant and 357 benign", "fitted on 455; 114 (stratified)",
         classifier.manifest.model_version, "For research and education. Not a medical device:",
     ):  # fmt: skip

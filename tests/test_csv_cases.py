@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from bc_model.csv_cases import (
     BENIGN,
     MALIGNANT,
+    NO_TABLE,
+    NOT_TEXT,
+    NOT_WDBC,
     Case,
     CaseReader,
     DataError,
@@ -236,7 +239,7 @@ def test_every_problem_of_a_file_is_found_at_once() -> None:
         "line 2, column 'mean radius': 'x' is not a number",
         "line 3, column 'id': '1' stands on line 2 already",
         "line 4, column 'diagnosis': '?' is not a diagnosis; use M (malignant) or B (benign)",
-        "line 5: has 1 cells, should have 32",
+        "line 5: has 1 cell, should have 32",
         "line 6, column 'mean radius': -3 is negative",
         "line 6, column 'id': '2' stands on line 4 already",
     ]
@@ -271,6 +274,12 @@ def test_diagnoses_are_known_also_of_rows_with_other_problems() -> None:
             id="cell count",
         ),
         pytest.param(
+            as_csv([[0, *VALUES, 1], [1, *VALUES, 0]]),
+            False,
+            [f"line 1: {NOT_WDBC}"],
+            id="a number on each side of the values",
+        ),
+        pytest.param(
             as_csv([VALUES]),
             True,
             ["line 1: has 30 cells; without a header row, needs 32 cells (id, M or B, 30 values)"],
@@ -298,20 +307,17 @@ def test_problems_of_a_file(text: str, labelled: bool, expected: list[str]) -> N
 
 
 def test_a_text_without_any_known_column_is_not_searched_further() -> None:
-    found = problems([["never", "mind"], ["the", "rest"]], labelled=False)
-    assert found[:2] == [
-        "line 1, column 'never': is not a known column",
-        "line 1, column 'mind': is not a known column",
-    ]
-    assert found[2:] == [f"line 1, column {name!r}: is missing" for name in FEATURE_NAMES]
+    for labelled in (True, False):
+        rows = [["never", "mind"], ["the", "rest"]]
+        assert problems(rows, labelled=labelled) == [NO_TABLE]
 
 
 @pytest.mark.parametrize(
     ("content", "detail"),
     [
         pytest.param(None, "No such file or directory", id="missing"),
-        pytest.param(b"\xff\xfe1,2", "is not a UTF-8 text file", id="UTF-16"),
-        pytest.param("1,2,3 µm\n".encode("latin-1"), "is not a UTF-8 text file", id="Latin-1"),
+        pytest.param(b"\xff\xfe1,2", NOT_TEXT, id="UTF-16"),
+        pytest.param("1,2,3 µm\n".encode("latin-1"), NOT_TEXT, id="Latin-1"),
     ],
 )
 def test_files_that_are_no_text(tmp_path: Path, content: bytes | None, detail: str) -> None:

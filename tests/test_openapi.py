@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
+from bc_model.answer_table import COLUMNS
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 
 # The pages and what serves the document itself.
@@ -25,6 +26,11 @@ def document(client: httpx2.Client) -> dict[str, Any]:
 
 def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
     return Draft202012Validator({**schema, "components": document["components"]})
+
+
+def test_the_columns_of_the_csv_are_named(document: dict[str, Any]) -> None:
+    answers = document["paths"]["/predict/batch"]["post"]["responses"]["200"]["content"]
+    assert ", ".join(COLUMNS) in answers["text/csv"]["schema"]["description"]
 
 
 def test_it_is_valid_openapi(document: dict[str, Any]) -> None:

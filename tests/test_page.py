@@ -14,7 +14,8 @@ from bc_model.features import FEATURE_NAMES
 from bc_model.metrics import wilson
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from web.examples import choose_examples
-from web.words import measured
+from web.paste import ROW
+from web.words import measured, span
 
 TYPED = {name: f" {value} ".replace(".", ",") for name, value in MALIGNANT_BY_NAME.items()}
 
@@ -95,8 +96,13 @@ def test_warnings_and_uncertainty_are_shown(client: httpx2.Client) -> None:
     response = submit(client, {**TYPED, "mean radius": "1e9"})
     assert title(response).startswith("Uncertain: ")
     assert "Result: uncertain</h2>" in response.text
-    assert "<strong>no basis</strong> for this case: it leans to " in response.text
-    assert '<a href="#mean-radius">Mean radius</a>: 1e+09 is outside' in response.text
+    assert "<strong>no basis</strong> for this case: read nothing into its figures" in response.text
+    for claim in ("Of 100 such cases", 'class="probability"', 'class="scale"', "leans to"):
+        assert claim not in response.text
+    answer = client.post("/predict", json={"features": {**MALIGNANT_BY_NAME, "mean radius": 1e9}})
+    low, high = answer.json()["interval_malignant"]
+    assert f"(90 % interval {span(low, high)})" in response.text
+    assert '<a href="#mean-radius">Mean radius</a>: 1e9 (6.981 to 28.11)</li>' in response.text
     assert "The model has no basis for this case" in response.text
 
 
@@ -104,6 +110,7 @@ def test_a_row_in_one_field_is_spread_over_all(client: httpx2.Client) -> None:
     for row in (",".join(map(str, MALIGNANT)), "842302\tM\t" + "\t".join(map(str, MALIGNANT))):
         response = submit(client, {"worst area": row})
         assert title(response) == "Malignant: Breast tumour classifier"
+        assert ("left out: 842302, M." in response.text) == row.startswith("842302")
         assert 'name="mean radius" value="17.99"' in response.text
         assert 'name="worst area" value="2019.0"' in response.text
 
@@ -112,6 +119,23 @@ def test_a_row_of_another_length_is_named(client: httpx2.Client) -> None:
     response = submit(client, {**TYPED, "mean radius": "1;2;3"})
     assert response.status_code == 422
     assert "Mean radius holds 3 values; enter one number, like 13" in response.text
+
+
+def test_a_row_with_a_target_behind_it_does_not_lose_its_first_value(client: httpx2.Client) -> None:
+    response = submit(client, {"mean radius": ",".join(map(str, [*MALIGNANT, 0]))})
+    assert response.status_code == 422
+    assert "Mean radius holds 31 values; enter one number" in response.text
+    assert f"or a row: {ROW}" in response.text
+
+
+def test_an_uncertain_answer_does_not_rule_out_the_other(client: httpx2.Client) -> None:
+    example = client.get("/", params={"example": "borderline"}).text
+    response = submit(
+        client, dict(re.findall(r'name="([^"]+)" value="([^"]+)" type="text"', example))
+    )
+    assert "The model leans to malignant" in response.text
+    assert "the other answer is not ruled out" in response.text
+    assert "could as well" not in response.text
 
 
 @pytest.mark.parametrize("name", ["benign", "malignant", "borderline"])
@@ -152,7 +176,8 @@ def test_a_result_says_all_it_must(client: httpx2.Client, classifier: Classifier
     answer = client.post("/predict", json={"features": MALIGNANT_BY_NAME}).json()
     low, high = answer["interval_malignant"]
     assert f"90 % interval {100 * low:.1f} to {100 * high:.1f} %" in text
-    assert re.search(r"Of 100 such cases, about <strong>99</strong>\s+are malignant", text)
+    assert re.search(r"Of 100 such cases, <strong>about 99</strong> are malignant", text)
+    assert "among cases like the data set’s, 37 % of them malignant" in text
     (point,) = (p for p in classifier.manifest.operating_points if p.threshold == 0.5)
     for figure in (point.sensitivity, point.specificity):
         shown = f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
@@ -185,6 +210,20 @@ def test_a_result_can_be_saved(
     expected = client.post("/predict", json={"features": MALIGNANT_BY_NAME}).json()
     assert str(expected["probability_malignant"]) in response.text
     assert INTENDED_USE in response.text
+
+
+def test_a_label_is_kept_shown_and_saved(client: httpx2.Client) -> None:
+    label = html.escape(("<P-7> " + "x" * 99)[:60])
+    text = submit(client, {**TYPED, "case": " <P-7> " + "x" * 99}).text
+    assert f'<h1 id="title">Case {label}</h1>' in text
+    assert text.count(f'name="case" value="{label}"') == 2
+    assert re.search(rf"Case {label}, answered on <time .*>\d+ \w+ \d{{4}} at \d\d:\d\d UTC<", text)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    content = urlencode({**TYPED, "case": "P-7"})
+    saved = client.post("/export?format=csv", content=content, headers=headers).text
+    assert saved.splitlines()[1].startswith("P-7,0,malignant,malignant,")
+    assert '<h1 id="title">Your case</h1>' in submit(client, TYPED).text
+    assert 'name="case" value="P-7"' in submit(client, {"case": "P-7"}).text
 
 
 def test_what_cannot_be_answered_cannot_be_saved(client: httpx2.Client) -> None:

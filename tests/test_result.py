@@ -73,22 +73,31 @@ def test_every_value_is_located(result: Result, reference: Reference) -> None:
 
 
 def test_the_json_holds_everything_and_what_it_is_for(result: Result) -> None:
-    content = json.loads(export.as_json(result))
+    content = json.loads(export.as_json(result, "P-7"))
     built_in = {
         name: json.loads(msgspec.json.encode(part))
         for name, part in zip(result._fields, result, strict=True)
     }
     assert content["intended_use"] == INTENDED_USE
-    assert content["verdict"] == result.verdict
+    assert content["case"] == "P-7"
+    assert json.loads(export.as_json(result, ""))["case"] is None
+    assert content["verdict"] == result.answer.verdict
     assert content["answer"] == built_in["answer"]
     assert content["measured_at_threshold"] == built_in["point"]
     assert content["support_share"] == built_in["support_share"]
     assert content["explanation"] == built_in["explanation"]
 
 
-def test_the_csv_holds_the_answer_and_the_values(result: Result, reference: Reference) -> None:
-    (row,) = csv.DictReader(io.StringIO(export.as_csv(result).decode()))
+def test_the_csv_holds_the_answer_and_the_values(
+    result: Result, classifier: Classifier, reference: Reference
+) -> None:
+    (row,) = csv.DictReader(io.StringIO(export.as_csv(classifier, result, "P-7").decode()))
     assert tuple(row) == (*COLUMNS, *FEATURE_NAMES)
     assert row["intended_use"] == INTENDED_USE
+    assert row["id"] == "P-7"
+    assert row["verdict"] == result.answer.verdict
+    share = result.support_share
+    assert float(row["support_low"]) == 100 * share.low
+    assert float(row["support_high"]) == 100 * share.high
     assert float(row["probability_malignant"]) == result.answer.probability_malignant
     assert [float(row[name]) for name in FEATURE_NAMES] == reference.cases[3].tolist()

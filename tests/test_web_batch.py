@@ -20,7 +20,8 @@ from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from tests.tables import write_rows
-from web.batch import CSV, JSON, NPY, BatchDecoder, wants_csv
+from web.accept import JSON
+from web.batch import CSV, NPY, BatchDecoder
 from web.problems import ProblemError
 
 MOST_ROWS = 600
@@ -110,7 +111,7 @@ def test_bad_lines_of_a_csv_are_named(decoder: BatchDecoder) -> None:
     assert [(error.pointer, error.feature, error.detail) for error in problem.errors] == [
         ("/3/mean area", "mean area", "line 3: column 'mean area': 'big' is not a number"),
         ("/5/mean radius", "mean radius", "line 5: column 'mean radius': -1 is negative"),
-        ("/6", None, "line 6: has 1 cells, should have 30"),
+        ("/6", None, "line 6: has 1 cell, should have 30"),
     ]
 
 
@@ -151,7 +152,7 @@ def test_the_list_is_bounded_but_every_row_is_named(decoder: BatchDecoder) -> No
         (JSON, b'{"instances": {"0": []}}', "invalid-values", "1 field is wrong"),
         (JSON, instances(*([MALIGNANT] * 601)), "too-many-rows", "more than 600 rows"),
         (JSON, instances(*([[]] * 601)), "too-many-rows", "more than 600 rows"),
-        (CSV, b"", "invalid-values", "1 field is wrong"),
+        (CSV, b"", "invalid-values", "The body is empty."),
         (CSV, ",".join(FEATURE_NAMES).encode(), "invalid-values", "has no cases"),
         (CSV, b"\xff\xfe", "invalid-values", "is not a UTF-8 text file"),
         (CSV, b'"', "invalid-values", "1 field in line 1 is wrong"),
@@ -203,25 +204,6 @@ def test_a_damaged_array_header_is_read_or_refused(
     body[position] = byte
     with contextlib.suppress(ProblemError):
         assert decoder.decode(NPY, bytes(body)).X.shape[1] == 30
-
-
-@pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
-        ("", False),
-        ("*/*", False),
-        ("application/json", False),
-        ("text/csv", True),
-        ("Text/CSV; charset=utf-8", True),
-        ("text/csv, */*", True),
-        ("application/json;q=0.5, text/csv", True),
-        ("application/json, text/csv;q=0.5", False),
-        ("text/csv;q=0", False),
-        ("text/csv;q=much", False),
-    ],
-)
-def test_csv_is_sent_to_who_prefers_it(accept: str, expected: bool) -> None:
-    assert wants_csv(accept) == expected
 
 
 def post(client: httpx2.Client, content_type: str, body: bytes, **headers: str) -> httpx2.Response:

@@ -3,7 +3,7 @@
 import pytest
 
 from bc_model.artifact import Figure
-from web.words import measured, of_100, percent, span
+from web.words import about_100, measured, of_100, percent, probability, sentence, span, span_of_100
 
 
 def plain(text: str) -> str:
@@ -24,7 +24,9 @@ def test_percent_never_reaches_0_or_100(share: float, expected: str) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
-        (0.1, 0.9, "10.0 to 90.0 %"),
+        (0.125, 0.2251, "12 to 23 %"),
+        (0.125, 0.2249, "12.5 to 22.5 %"),
+        (0.001, 0.999, "< 1 to > 99 %"),
         (0.0001, 0.02, "< 0.1 to 2.0 %"),
         (0.99, 0.99999, "99.0 to > 99.9 %"),
         (0.9999, 0.99999, "> 99.9 %"),
@@ -43,6 +45,46 @@ def test_an_interval_has_its_ends(low: float, high: float, expected: str) -> Non
 )  # fmt: skip
 def test_natural_frequencies(probability: float, expected: str) -> None:
     assert of_100(probability) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "high", "expected"),
+    [
+        (0.5401, 0.24, 0.861, "54 %"), (0.9864, 0.953, 0.993, "98.6 %"),
+        (0.0049, 0.001, 0.2, "< 1 %"), (0.995, 0.8, 0.999, "> 99 %"), (0.9949, 0.8, 0.999, "99 %"),
+    ],
+)  # fmt: skip
+def test_a_probability_is_as_exact_as_its_interval(
+    share: float, low: float, high: float, expected: str
+) -> None:
+    assert plain(probability(share, low, high)) == expected
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [(0.001, "fewer than 1"), (0.01, "about 1"), (0.54, "about 54"), (0.999, "more than 99")],
+)
+def test_only_a_plain_number_is_approximate(probability: float, expected: str) -> None:
+    assert about_100(probability) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.24, 0.86, "24 to 86"),
+        (0.98, 0.999, "98 to more than 99"),
+        (0.997, 0.999, "more than 99"),
+        (0.011, 0.012, "1"),
+        (0.0001, 0.001, "fewer than 1"),
+    ],
+)
+def test_equal_ends_of_frequencies_are_said_once(low: float, high: float, expected: str) -> None:
+    assert span_of_100(low, high) == expected
+
+
+def test_a_sentence_keeps_its_other_capitals() -> None:
+    assert sentence("is not UTF-8") == "Is not UTF-8"
+    assert sentence("") == ""
 
 
 def test_a_measured_share_has_its_interval() -> None:

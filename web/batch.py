@@ -10,16 +10,17 @@ from msgspec import Meta
 
 from bc_model.answer_table import AnswerWriter
 from bc_model.artifact import Feature
-from bc_model.classifier import Answer
-from bc_model.csv_cases import CaseReader, Problem
+from bc_model.classifier import Answer, Classifier
+from bc_model.csv_cases import NOT_TEXT, CaseReader, Problem
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
 from bc_model.predictor import FloatArray
+from web.accept import JSON
 from web.errors import Errors
 from web.json_cases import MISSING, JsonCases, Pairs, only_field, parse_json
 from web.problems import ProblemError
 from web.requests import FeatureList, NamedFeatures
 
-JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
+CSV, NPY = "text/csv", "application/x-npy"
 
 
 class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +72,7 @@ class BatchDecoder:
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise _refusal("is not a UTF-8 text file") from error
+            raise _refusal(NOT_TEXT) from error
         # Blank lines are no rows, and one may be the header.
         self._check_rows(sum(not line.isspace() for line in io.StringIO(text)) - 1)
         reader = CaseReader(io.StringIO(text, newline=""), labelled=False)
@@ -143,30 +144,13 @@ class BatchDecoder:
             raise ProblemError("too-many-rows", detail)
 
 
-def as_csv(identifiers: Sequence[str], answers: Sequence[Answer]) -> bytes:
-    """Return the answers as ``python -m bc_model predict`` writes them."""
+def as_csv(classifier: Classifier, identifiers: Sequence[str], answers: Sequence[Answer]) -> bytes:
+    """Return the answers of ``classifier`` as ``python -m bc_model predict`` writes them."""
     text = io.StringIO()
-    writer = AnswerWriter(text)
+    writer = AnswerWriter(text, classifier)
     for identifier, answer in zip(identifiers, answers, strict=True):
         writer.write(identifier, answer)
     return text.getvalue().encode()
-
-
-def wants_csv(accept: str) -> bool:
-    """Return whether the Accept header prefers CSV to JSON; JSON is sent when it names neither."""
-    quality = dict(_weighted(part) for part in accept.lower().split(","))
-    return quality.get(CSV, 0.0) > 0 and quality[CSV] >= quality.get(JSON, 0.0)
-
-
-def _weighted(part: str) -> tuple[str, float]:
-    media_range, *parameters = (piece.strip() for piece in part.split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return media_range, float(parameter[2:])
-            except ValueError:
-                return media_range, 0.0
-    return media_range, 1.0
 
 
 def _refusal(detail: str) -> ProblemError:
@@ -176,10 +160,12 @@ def _refusal(detail: str) -> ProblemError:
 
 
 def _check_problems(problems: Sequence[Problem]) -> None:
+    if problems and not problems[0].line:
+        raise _refusal(problems[0].detail)
     errors = Errors("line")
     for problem in problems:
         errors.row = problem.line
-        steps = [str(problem.line)] * bool(problem.line) + [problem.column] * bool(problem.column)
+        steps = [str(problem.line)] + [problem.column] * bool(problem.column)
         pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
         errors.add(pointer, canonical_name(problem.column), _with_column(problem))
     errors.check()

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.metrics import Metrics
@@ -113,7 +113,7 @@ class ObserveRequests:
                 logger.exception("failed", extra={"fields": {"request_id": request_id}})
                 if not status:
                     detail = "The cause is in the service's log, under this request id."
-                    response = problem_response("internal-error", detail, request_id)
+                    response = problem_response(Request(scope), "internal-error", detail)
                     await response(scope, receive_observed, send_observed)
             record()
 

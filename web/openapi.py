@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 
+from bc_model.answer_table import COLUMNS
 from bc_model.artifact import Manifest
 from bc_model.classifier import Answer, Explanation
 from bc_model.features import FEATURE_NAMES
-from web.batch import CSV, JSON, NPY, BatchAnswer, BatchRequest
+from web.accept import JSON
+from web.batch import CSV, NPY, BatchAnswer, BatchRequest
 from web.problems import KINDS, REJECTIONS, ProblemDetails
 from web.requests import PredictRequest
 
@@ -55,6 +57,12 @@ _CSV = {
             "A header row with the features in any order, and an id if you like; or no header, "
             "and 30 values or those of UCI's wdbc.data in a row."
         ),
+    }
+}
+_CSV_ANSWERS = {
+    "schema": {
+        "type": "string",
+        "description": f"A header row, then a row a case: {', '.join(COLUMNS)}.",
     }
 }
 _NPY = {
@@ -108,7 +116,8 @@ def openapi_document() -> dict[str, Any]:
             "summary": "Malignant or benign, from 30 measurements of cell nuclei.",
             "description": (
                 "For research and education; not a medical device.\n\n"
-                "Every error is a problem document (RFC 9457) that lists each bad field:\n\n"
+                "Every error is a problem document (RFC 9457) that lists each bad field; where "
+                "Accept prefers text/html, as a browser's does, it is a page that says so:\n\n"
                 + "\n".join(f"- `/problems/{name}`: {kind.title}. {kind.remedy}"
                             for name, kind in KINDS.items())
             ),
@@ -118,7 +127,7 @@ def openapi_document() -> dict[str, Any]:
             "/predict/batch": post(
                 "Answer many cases, or none if a row is wrong; each wrong row is named",
                 cases,
-                {**_json(schema[BatchAnswer]), CSV: {"schema": {"type": "string"}}},
+                {**_json(schema[BatchAnswer]), CSV: _CSV_ANSWERS},
             ),
             "/explain": post(
                 "Answer one case, and tell each value's contribution",

@@ -8,9 +8,12 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from bc_model.artifact import Feature
-from bc_model.features import FEATURE_COUNT, MEASUREMENTS, STATISTICS
+from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS
 from bc_model.predictor import FloatArray
-from web.paste import count, spread
+from web.paste import ROW, count, spread
+
+LABEL = "case"
+LONGEST_LABEL = 60
 
 
 class Field(NamedTuple):
@@ -27,9 +30,14 @@ class Field(NamedTuple):
 
 
 class Form(NamedTuple):
-    """The form as a table: a row a measurement, a column a statistic."""
+    """The form as a table: a row a measurement, a column a statistic.
+
+    ``note`` says what was done to fill it; ``label`` is what the case is called, if anything.
+    """
 
     rows: list[tuple[Feature, list[Field]]]
+    note: str = ""
+    label: str = ""
 
     @property
     def errors(self) -> list[Field]:
@@ -37,15 +45,16 @@ class Form(NamedTuple):
         return [field for _, fields in self.rows for field in fields if field.error]
 
     @property
+    def by_name(self) -> dict[str, Field]:
+        """The fields by the name of their feature."""
+        return {field.feature.name: field for _, fields in self.rows for field in fields}
+
+    @property
     def values(self) -> FloatArray:
         """The numbers (30,) in the order of the model's features; only where nothing is wrong."""
-        by_name = {f.feature.name: f.text for _, fields in self.rows for f in fields}
-        in_order = [
-            by_name[field.feature.name]
-            for statistic in range(len(STATISTICS))
-            for field in (fields[statistic] for _, fields in self.rows)
-        ]
-        return np.array([_number(text) for text in in_order], dtype=np.float64)
+        by_name = self.by_name
+        numbers = [_number(by_name[name].text) for name in FEATURE_NAMES]
+        return np.array(numbers, dtype=np.float64)
 
 
 def empty_form(features: Sequence[Feature]) -> Form:
@@ -67,12 +76,15 @@ def filled_form(features: Sequence[Feature], body: bytes) -> Form:
     sent: dict[str, list[str]] = {}
     for name, text in parse_qsl(body.decode(errors="replace"), keep_blank_values=True):
         sent.setdefault(name, []).append(text.strip())
+    note, label = "", sent.get(LABEL, [""])[0][:LONGEST_LABEL]
     for feature in features:
-        values = spread(sent.get(feature.name, [""])[0])
-        if values:
-            sent = {f.name: [value] for f, value in zip(features, values, strict=True)}
+        row = spread(sent.get(feature.name, [""])[0])
+        if row:
+            sent = {f.name: [value] for f, value in zip(features, row.values, strict=True)}
+            note = row.note
             break
-    return _form(features, sent, check=True)
+    form = _form(features, sent, check=True)
+    return form._replace(note=note, label=label)
 
 
 def _form(features: Sequence[Feature], sent: dict[str, list[str]], *, check: bool) -> Form:
@@ -105,7 +117,7 @@ def _error(feature: Feature, texts: list[str]) -> str:
         return f"Enter the {_label(feature)}, {example}"
     if count(text) > 2:
         holds = f"{_label(feature).capitalize()} holds {count(text)} values"
-        return f"{holds}; enter one number, {example}, or a row of {FEATURE_COUNT}"
+        return f"{holds}; enter one number, {example}, or a row: {ROW}"
     value = _number(text)
     if value is None or not math.isfinite(value):
         return f"{_label(feature).capitalize()} must be a number, {example}"

@@ -1,22 +1,23 @@
 """The pages for people: one case, many cases, the model card; all work without JavaScript."""
 
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from bc_model.artifact import OperatingPoint, Reference
 from bc_model.calibration import calibration
-from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats
+from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.classifier import Classifier
 from web import batch, curves, export, words
 from web.examples import choose_examples
 from web.page import Form, empty_form, example_form, filled_form
-from web.problems import KINDS, ProblemError
+from web.problems import KINDS, ProblemDetails, ProblemError
 from web.requests import media_type, read_body
 from web.result import Result, Results
 from web.scoring import Scorer
@@ -52,7 +53,7 @@ class Pages:
         """Return the pages."""
         return [
             Route("/", self.one_case, methods=["GET", "POST"]),
-            Route("/export", self.export, methods=["POST"]),
+            Route("/export", self.export, methods=["GET", "POST"]),
             Route("/batch", self.many_cases, methods=["GET", "POST"]),
             Route("/model/card", self.card),
         ]
@@ -69,14 +70,19 @@ class Pages:
         return self._show(request, "index.html", {"form": form, "example": example})
 
     async def export(self, request: Request) -> Response:
-        """POST /export: the result of a case as a file; its errors as the page shows them."""
+        """POST /export: the result of a case as a file; its errors as the page shows them.
+
+        GET /export, which an address typed or kept leads to, has no case: the form does.
+        """
+        if request.method != "POST":
+            return RedirectResponse("/", 303)
         form = await self._form(request)
         if form.errors:
             return self._case_page(request, form, None)
         result = self._result(request, form)
         if request.query_params.get("format") == "csv":
-            return _file(export.as_csv(result), "result.csv")
-        return _file(export.as_json(result), "result.json")
+            return _file(export.as_csv(self._classifier, result, form.label), "result.csv")
+        return _file(export.as_json(result, form.label), "result.json")
 
     async def many_cases(self, request: Request) -> Response:
         """GET /batch: the form for a file; POST /batch: its results as a table or a download."""
@@ -91,12 +97,17 @@ class Pages:
             cases = await run_in_threadpool(self._batches.from_csv, upload.content)
         except ProblemError as problem:
             request.state.problem = problem.kind
-            status = KINDS[problem.kind].status
-            return self._show(request, "batch.html", {"problem": problem}, status)
+            detail = problem.detail.replace("The body", "The file", 1)
+            if problem.kind == "body-too-large":
+                megabytes = self._settings.max_body_bytes / 2**20
+                detail = f"The file is larger than {megabytes:.3g} MB; split it."
+            refusal = {"detail": detail, "errors": problem.errors}
+            return self._show(request, "batch.html", refusal, KINDS[problem.kind].status)
         answers = await self._scorer.answers(request, cases.X)
         if upload.is_download:
-            return _file(batch.as_csv(cases.identifiers, answers), "answers.csv")
-        verdicts = [words.verdict(answer) for answer in answers]
+            table = batch.as_csv(self._classifier, cases.identifiers, answers)
+            return _file(table, "answers.csv")
+        verdicts = [answer.verdict for answer in answers]
         context = {
             "answers": list(zip(cases.identifiers, verdicts, answers, strict=True)),
             "counts": {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")},
@@ -108,6 +119,11 @@ class Pages:
         """GET /model/card."""
         return self._show(request, "card.html", self._card)
 
+    def problem(self, request: Request, details: ProblemDetails, remedy: str) -> Response:
+        """Return a problem as a page."""
+        context = {"problem": details, "remedy": remedy}
+        return self._show(request, "problem.html", context, details.status)
+
     @cached_property
     def _card(self) -> dict[str, Any]:
         manifest = self._classifier.manifest
@@ -116,6 +132,7 @@ class Pages:
             "intended_use": INTENDED_USE,
             "out_of_scope": OUT_OF_SCOPE,
             "caveats": caveats(manifest),
+            "origin": origin(manifest),
             "points": self._points(),
             "roc": curves.roc(self._reference),
             "bins": calibration(self._reference.targets, self._reference.out_of_fold),
@@ -141,7 +158,8 @@ class Pages:
         if form.errors:
             request.state.problem = "invalid-values"
             status = 422
-        return self._show(request, "index.html", {"form": form, "result": result}, status)
+        context = {"form": form, "result": result, "now": datetime.now(UTC)}
+        return self._show(request, "index.html", context, status)
 
     def _show(
         self, request: Request, template: str, context: dict[str, Any], status: int = 200

@@ -7,6 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from web.accept import prefers
+
 
 class Kind(NamedTuple):
     """A kind of problem; ``remedy`` tells the client what to do."""
@@ -69,22 +71,26 @@ class ProblemError(Exception):
 
 
 def problem_response(
-    kind: str, detail: str, request_id: str, errors: list[FieldError] | None = None
+    request: Request, kind: str, detail: str, errors: list[FieldError] | None = None
 ) -> Response:
-    """Return a problem as a response."""
-    status, title, _ = KINDS[kind]
-    details = ProblemDetails(
-        f"/problems/{kind}", title, status, detail, f"urn:request:{request_id}", errors or []
-    )
-    content = msgspec.json.encode(details)
-    return Response(content, status, media_type="application/problem+json")
+    """Return a problem as a response: a page to who would rather have HTML, such as a browser."""
+    status, title, remedy = KINDS[kind]
+    instance = f"urn:request:{request.state.request_id}"
+    details = ProblemDetails(f"/problems/{kind}", title, status, detail, instance, errors or [])
+    if prefers(request.headers.get("accept", ""), "text/html"):
+        response: Response = request.app.state.problem_page(request, details, remedy)
+    else:
+        content = msgspec.json.encode(details)
+        response = Response(content, status, media_type="application/problem+json")
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
     """Answer a ``ProblemError``."""
     problem = cast(ProblemError, error)
     request.state.problem = problem.kind
-    return problem_response(problem.kind, problem.detail, request.state.request_id, problem.errors)
+    return problem_response(request, problem.kind, problem.detail, problem.errors)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
@@ -92,6 +98,6 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     refusal = cast(HTTPException, error)
     kind = "method-not-allowed" if refusal.status_code == 405 else "not-found"
     detail = f"{request.method} {request.url.path} is not served here."
-    response = problem_response(kind, detail, request.state.request_id)
+    response = problem_response(request, kind, detail)
     response.headers.update(refusal.headers or {})
     return response

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
+from bc_model.answer_table import support_share
 from bc_model.artifact import Figure, OperatingPoint, Reference
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
-from bc_model.metrics import operating_point, wilson
+from bc_model.metrics import operating_point
 from bc_model.predictor import FloatArray
 from web.distributions import Distributions, Place
-from web.words import verdict
 
 
 class Bar(NamedTuple):
@@ -45,7 +45,6 @@ class Result(NamedTuple):
     """
 
     answer: Answer
-    verdict: str
     point: OperatingPoint
     support_share: Figure
     explanation: Explanation
@@ -61,7 +60,6 @@ class Results:
         """Compare cases with those of ``reference``."""
         self._classifier = classifier
         self._distributions = Distributions(reference)
-        self._trained_on = classifier.manifest.data.trained_on
         self.point = operating_point(reference.targets, reference.out_of_fold, classifier.threshold)
 
     def result(self, x: FloatArray, answer: Answer) -> Result:
@@ -82,9 +80,8 @@ class Results:
         ]
         return Result(
             answer=answer,
-            verdict=verdict(answer),
             point=self.point,
-            support_share=wilson(answer.support / 100 * self._trained_on, self._trained_on),
+            support_share=support_share(self._classifier, answer),
             explanation=explanation,
             measurements=chart([
                 (name, contribution, explanation.measurement_intervals[name])

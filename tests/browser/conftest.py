@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import pytest
@@ -18,6 +18,9 @@ OFFLINE = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1440, 900)}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 
@@ -52,12 +55,22 @@ def page_without_javascript(browser: Browser, client: httpx2.Client) -> Iterator
     context.close()
 
 
-@pytest.fixture(params=[True, False], ids=["javascript", "no javascript"])
+@pytest.fixture(
+    params=[("desktop", "light", True), ("phone", "dark", True), ("tablet", "dark", False)],
+    ids=["desktop", "dark phone", "tablet without javascript"],
+)
 def either_page(
     request: pytest.FixtureRequest, browser: Browser, client: httpx2.Client
 ) -> Iterator[Page]:
-    """A page with and one without JavaScript."""
-    context = browser.new_context(base_url=str(client.base_url), java_script_enabled=request.param)
+    """A page in each size, in each scheme, with and without JavaScript."""
+    size, scheme, javascript = request.param
+    width, height = SIZES[size]
+    context = browser.new_context(
+        base_url=str(client.base_url),
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        java_script_enabled=javascript,
+    )
     yield context.new_page()
     context.close()
 

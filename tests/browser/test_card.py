@@ -12,8 +12,8 @@ def test_the_slider_shows_what_another_threshold_would_do(
     slider = page.get_by_role("slider", name="Malignant from a probability of")
     expect(page.locator("#chosen")).to_have_text("50 %")
     expect(page.locator(".thresholds .shown")).to_contain_text("in force")
-    dot, line = page.locator("#roc-point"), page.locator("#threshold-line")
-    before = dot.get_attribute("cx"), line.get_attribute("x1")
+    cross, line = page.locator("#roc .at").filter(visible=True), page.locator("#threshold-line")
+    expect(cross).to_have_attribute("data-threshold", "50")
     slider.focus()
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
@@ -34,9 +34,16 @@ def test_the_slider_shows_what_another_threshold_would_do(
         interval = f"({100 * figure.low:.1f} to {100 * figure.high:.1f})"
         assert shown.split("\n") == [name, f"{100 * figure.value:.1f} {interval}"]
     expect(page.locator(".thresholds .shown")).to_have_attribute("data-threshold", "30")
-    after = dot.get_attribute("cx"), line.get_attribute("x1")
-    assert before[0] != after[0]
-    assert after[1] == f"{40 + 300 * 0.3:.1f}"
+    expect(cross).to_have_attribute("data-threshold", "30")
+    across, upwards = (
+        [float(whisker.get_attribute(end) or "nan") for end in ends]
+        for whisker, ends in zip(
+            cross.locator(".whisker").all(), (("x1", "x2"), ("y1", "y2")), strict=True
+        )
+    )
+    for drawn, figure in ((across, point.specificity), (upwards, point.sensitivity)):
+        assert drawn == [round(100 - 100 * figure.high, 2), round(100 - 100 * figure.low, 2)]
+    expect(line).to_have_attribute("transform", f"translate({40 + 300 * 0.3:.1f})")
     page.keyboard.press("Home")
     expect(page.locator("#chosen")).to_have_text("1 %")
 

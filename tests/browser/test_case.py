@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import httpx2
@@ -10,10 +11,18 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS, feature_name
+from tests.browser.conftest import SIZES
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
+from web.paste import ROW
 
 BY_ROWS = [feature_name(m.name, statistic) for m in MEASUREMENTS for statistic in STATISTICS]
 """The features as the page has them: a row a measurement."""
+
+
+SIZES_OF_TEXT = """() => [...document.querySelectorAll("main *")]
+    .filter(e => e.checkVisibility())
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+    .map(e => parseFloat(getComputedStyle(e).fontSize))"""
 
 
 def classify(page: Page) -> None:
@@ -97,8 +106,53 @@ def test_a_pasted_row_spreads(page: Page, label: str, row: str) -> None:
     paste(page, label, row)
     expect(page.get_by_role("status")).to_contain_text("30 values filled in from the pasted row")
     assert numbers(page) == MALIGNANT
+    expect(page.get_by_role("status")).to_be_in_viewport(ratio=1)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Result: malignant")).to_be_visible()
+
+
+def test_what_is_left_out_of_a_pasted_row_is_said(page: Page) -> None:
+    page.goto("/")
+    paste(page, "Mean radius", "842302,M," + ",".join(map(str, MALIGNANT)))
+    expect(page.get_by_role("status")).to_contain_text("left out: 842302, M.")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_row_with_a_target_behind_it_is_refused(
+    page: Page, page_without_javascript: Page, javascript: bool
+) -> None:
+    row = ",".join(map(str, [*MALIGNANT, 0]))
+    if javascript:
+        page.goto("/")
+        paste(page, "Mean radius", row)
+        said = page.get_by_role("status")
+        expect(said).to_contain_text("Nothing was changed.")
+        assert not any(values(page))
+    else:
+        page = page_without_javascript
+        page.goto("/")
+        page.get_by_label("Mean radius").fill(row)
+        classify(page)
+        said = page.locator("#mean-radius-error")
+    expect(said).to_contain_text(f"holds 31 values; {'a row has' if javascript else 'enter'}")
+    expect(said).to_contain_text(ROW)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_what_is_said_is_seen_wherever_one_is(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    fill(page)
+    said = page.get_by_role("status")
+    for label in ("Mean radius", "Worst fractal dimension"):
+        paste(page, label, "1;2;3;4")
+        expect(said).to_contain_text("holds 4 values")
+        expect(said).to_be_in_viewport(ratio=1)
+        expect(page.get_by_label(label, exact=True)).to_be_in_viewport(ratio=1)
+        page.keyboard.type("1")
+        expect(said).to_be_empty()
+    page.get_by_role("button", name="Link to these values").click()
+    expect(said).to_contain_text("holds a link")
+    expect(said).to_be_in_viewport(ratio=1)
 
 
 def test_a_pasted_value_stays_in_its_field(page: Page) -> None:
@@ -162,7 +216,8 @@ def test_a_case_like_no_other_is_uncertain_and_says_why(either_page: Page) -> No
     fill(page, **{"mean texture": "99999"})
     classify(page)
     expect(page.get_by_role("heading", name="Result: uncertain")).to_be_visible()
-    expect(page.get_by_text("no basis for this case: it leans")).to_be_visible()
+    expect(page.get_by_text("no basis for this case: read nothing")).to_be_visible()
+    expect(page.get_by_role("img", name="the probability of malignant")).to_have_count(0)
     page.locator(".warnings").get_by_role("link", name="Mean texture").click()
     expect(page.get_by_label("Mean texture")).to_be_focused()
 
@@ -173,6 +228,7 @@ def test_the_reasons_open_to_all_thirty(either_page: Page, client: httpx2.Client
     classify(page)
     answer = client.post("/explain", json={"features": numbers(page)}).json()
     explanation = answer["explanation"]
+    expect(page.get_by_role("img", name="the probability of malignant")).to_be_visible()
     summed, all_of_them = page.locator("table.reasons").all()
     rows = summed.locator("tbody tr")
     expect(rows).to_have_count(10)
@@ -230,10 +286,30 @@ def test_a_link_carries_the_values_and_the_server_does_not_see_them(
 
 def test_a_link_without_permission_to_copy_stays_in_the_address_bar(page: Page) -> None:
     page.add_init_script("delete Navigator.prototype.clipboard")
-    page.goto("/")
+    fill(page)
     page.get_by_role("button", name="Link to these values").click()
     expect(page.get_by_role("status")).to_contain_text("The address bar now holds a link")
     expect(page.get_by_role("status")).not_to_contain_text("copied")
+
+
+def test_an_empty_form_has_no_link(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Link to these values").click()
+    expect(page.get_by_role("status")).to_contain_text("nothing to link to yet")
+    assert "#" not in page.url
+
+
+def test_a_link_counts_its_values(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Mean texture", exact=True).fill("10,38")
+    page.get_by_label("Worst area", exact=True).fill("2019")
+    page.get_by_role("button", name="Link to these values").click()
+    expect(page.get_by_role("status")).to_contain_text("holds a link to 2 of 30 values.")
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.get_by_role("status")).to_contain_text("2 of 30 values filled in from the link.")
+    expect(page.get_by_label("Worst area", exact=True)).to_have_value("2019")
 
 
 def test_a_broken_link_is_named(page: Page) -> None:
@@ -241,23 +317,31 @@ def test_a_broken_link_is_named(page: Page) -> None:
     expect(page.get_by_role("status")).to_have_text(re.compile("does not hold 30 values"))
     page.goto("/#case=" + ",".join(map(str, MALIGNANT)))
     expect(page.get_by_label("Mean radius")).to_have_value("17.99")
+    page.goto("/#case=" + 29 * ",")
+    expect(page.get_by_role("status")).to_have_text(re.compile("does not hold 30 values"))
     page.goto("/#case=%")
     expect(page.get_by_role("status")).to_have_text(re.compile("does not hold 30 values"))
 
 
-@pytest.mark.parametrize("outside", [0, 30])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_result_is_printed_on_one_page(page: Page, outside: int, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    fill(page, **dict.fromkeys(FEATURE_NAMES[:outside], "99999"))
+@pytest.mark.parametrize("outside", [0, 1, 3, 5, 6, 7, 30])
+def test_a_result_is_printed_on_one_page(page: Page, outside: int) -> None:
+    scheme: Literal["light", "dark"] = "dark" if outside % 2 else "light"
+    page.set_viewport_size({"width": 320 if outside else 1280, "height": 640})
+    page.emulate_media(color_scheme=scheme)
+    fill(page, **dict.fromkeys(FEATURE_NAMES[-outside:] if outside else [], "99999.12345"))
+    page.get_by_role("textbox", name="Case").fill("P-7")
     classify(page)
     pdf = page.pdf(prefer_css_page_size=True)
     assert re.findall(rb"/Count (\d+)", pdf) == [b"1"]
     page.emulate_media(media="print")
     expect(page.get_by_text("Not a medical device:")).to_be_visible()
-    expect(page.get_by_text("Of 100 such cases")).to_be_visible()
-    expect(page.locator(".place")).to_have_count(30)
+    expect(page.get_by_text("Of 100 such cases")).to_have_count(0 if outside else 1)
+    expect(page.get_by_text(re.compile(r"^Case P-7, answered on \d+ \w+ \d{4} at"))).to_be_visible()
+    expect(page.locator(".places .value").filter(visible=True)).to_have_count(30)
+    expect(page.locator(".place").filter(visible=True)).to_have_count(10)
     expect(page.get_by_role("button", name="Classify")).to_be_hidden()
+    sizes: list[float] = page.evaluate(SIZES_OF_TEXT)
+    assert min(sizes) >= 8 * 96 / 72 - 0.01
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
