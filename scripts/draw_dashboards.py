@@ -5,6 +5,7 @@ drawn where the panels are. Panels look plainer than Grafana's; the numbers are 
 """
 
 import argparse
+import itertools
 import json
 import re
 import time
@@ -27,6 +28,9 @@ STEPS = 80
 UNIT_WIDTH, UNIT_HEIGHT = 0.55, 0.38
 GAP = 0.02
 """Inches of a unit of Grafana's grid, which is 24 units wide; the gap is a share of the picture."""
+
+STYLES = ("-", "--", ":")
+"""Of lines: where one lies on another, both are seen."""
 
 UNITS: dict[str, Callable[[float], str]] = {
     "percentunit": lambda value: f"{100 * value:.3g} %",
@@ -131,13 +135,14 @@ def _lines(axes: Axes, panel: Object, series: list[Series]) -> None:
         rows = [np.interp(times, *each[1:], left=0, right=0) for each in series]
         axes.stackplot(times, np.nan_to_num(rows), labels=[each.name for each in series], alpha=0.7)
     else:
-        for each in series:
-            axes.plot(each.times, each.values, label=each.name, linewidth=1)
+        for each, style in zip(series, itertools.cycle(STYLES), strict=False):
+            axes.plot(each.times, each.values, label=each.name, linewidth=1, linestyle=style)
     _scaled(axes, panel, series, "y")
     if 0 < len(series) <= 8:
         axes.legend(fontsize=6, loc="lower left", framealpha=0.6)
     axes.set_xlabel("minutes", fontsize=7, labelpad=1)
-    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
+    top = axes.get_ylim()[1]
+    axes.set_ylim(-0.03 * top, 1.1 * top)  # what is 0 all the time is above the axis, and seen
 
 
 def _number(axes: Axes, panel: Object, series: list[Series]) -> None:
@@ -162,11 +167,14 @@ def _states(axes: Axes, panel: Object, series: list[Series]) -> None:
     for number, each in enumerate(series):
         there = each.times[np.isfinite(each.values) & (each.values > 0)]
         axes.plot(there, np.full(len(there), number), linewidth=8, solid_capstyle="butt")
-    axes.set_yticks(range(len(series)), [each.name for each in series])
-    axes.set_ylim(-0.5, max(len(series), 1) - 0.5)
-    axes.tick_params(labelsize=7)
     if not series:
+        axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing", fontsize=8, ha="center", transform=axes.transAxes)
+        return
+    axes.set_yticks(range(len(series)), [each.name for each in series])
+    axes.set_ylim(-0.5, len(series) - 0.5)
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel("minutes", fontsize=7, labelpad=1)
 
 
 def _scaled(axes: Axes, panel: Object, series: list[Series], axis: str) -> None:

@@ -155,8 +155,8 @@ RELOADED = "prometheus_config_last_reload_successful"
 EVALUATED = "prometheus_rule_evaluation_failures_total"
 
 CASES = [
-    # The budget is 0.5 %: 14.4 times that is 7.2 %, 6 times is 3 %, 3 times is 1.5 %. Good hours, or
-    # busy days, before it keep the alert's other pair of windows out of it.
+    # The budget is 0.5 %: 14.4 times that is 7.2 %, 6 times is 3 %, 3 times is 1.5 %. Good hours or
+    # busy days before keep the alert's other pair of windows out of it.
     Case("8 % fail for an hour after five good ones",
          requests("0+100x150 15092+92x30", "0x150 8+8x30"), 181,
          {"AppFailingFast": 1, "AppFailing": 1}, step=2),
