@@ -52,9 +52,9 @@ class Series(NamedTuple):
 class Asked:
     """A Prometheus, and what dashboards' variables stand for."""
 
-    def __init__(self, url: str, namespace: str, minutes: float) -> None:
-        """Ask the Prometheus at ``url`` for the last ``minutes``."""
-        self._url, self._end, self._seconds = url, time.time(), minutes * 60
+    def __init__(self, url: str, namespace: str, minutes: float, end: float) -> None:
+        """Ask the Prometheus at ``url`` for the ``minutes`` before ``end``, a time.time()."""
+        self._url, self._end, self._seconds = url, end, minutes * 60
         step = max(1, round(self._seconds / STEPS))
         self._variables = {
             "$__rate_interval": f"{4 * step}s", "$__range": f"{round(self._seconds)}s",
@@ -107,8 +107,16 @@ def _by_bucket(cumulative: list[Series]) -> list[Series]:
     return [each for each in buckets if each.name != "up to +Inf" or each.values[-1] > 0]
 
 
-def draw(board: Object, asked: Asked, file: Path) -> None:
-    """Write the picture of a dashboard."""
+def draw_all(asked: Asked, folder: Path) -> None:
+    """Write the pictures of the dashboards that have queries."""
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "dashboards"})
+    for name in ("service", "canary", "model"):
+        board = json.loads((DIRECTORY / f"{name}.json").read_text(encoding="utf-8"))
+        _draw(board, asked, folder / f"{name}.svg")
+
+
+def _draw(board: Object, asked: Asked, file: Path) -> None:
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     top = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
     figure = plt.figure(figsize=(24 * UNIT_WIDTH, top * UNIT_HEIGHT))
@@ -211,12 +219,7 @@ def main() -> None:
     parser.add_argument("--namespace", default="breast-cancer", help="(default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=180, help="(default: %(default)s)")
     options = parser.parse_args()
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "dashboards"})
-    asked = Asked(options.url, options.namespace, options.minutes)
-    for name in ("service", "canary", "model"):
-        board = json.loads((DIRECTORY / f"{name}.json").read_text(encoding="utf-8"))
-        draw(board, asked, options.folder / f"{name}.svg")
+    draw_all(Asked(options.url, options.namespace, options.minutes, time.time()), options.folder)
 
 
 if __name__ == "__main__":
