@@ -7,6 +7,8 @@ read all of that as the user it runs as. Of what Grafana does with it, it knows 
 import hashlib
 import json
 import os
+import signal
+import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -47,6 +49,7 @@ class Health(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     address = os.environ.get("GF_SERVER_HTTP_ADDR", "")
     port = int(os.environ.get("GF_SERVER_HTTP_PORT", "3000"))
     HTTPServer((address, port), Health).serve_forever()
