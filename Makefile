@@ -59,6 +59,10 @@ lock: .venv/installed-dev ## pin what the requirements*.in name
 screenshots: .venv/installed-dev ## write docs/screenshots, of the model in use
 	.venv/bin/python scripts/screenshots.py
 
+dashboards: .venv/installed-dev ## write Grafana's dashboards and draw docs/monitoring, of the model in use; takes Prometheus
+	.venv/bin/python -m scripts.dashboards
+	.venv/bin/python -m scripts.dashboard_pictures
+
 notebook: .venv/installed-dev ## execute notebook.ipynb in place
 	.venv/bin/python scripts/run_notebook.py
 
@@ -94,4 +98,5 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit test-cluster lock screenshots notebook diagram vendor
+.PHONY: help up down status logs test lint types unit test-cluster lock screenshots dashboards \
+	notebook diagram vendor

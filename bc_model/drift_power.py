@@ -71,7 +71,7 @@ class Simulation:
         )
 
     def quiet_days(self, cases_a_day: int) -> int:
-        """Return how many alarms ``DAYS`` of looks at the last day's cases raise over nothing."""
+        """Return how many alarms features raise over nothing in ``DAYS`` of hourly looks."""
         edges, reference = self._training()
         cases = self._reference.cases
         mean = cases_a_day / LOOKS_A_DAY / len(cases)
@@ -141,10 +141,11 @@ def _false_alarms(
         np.mean([simulation.quiet_days(size) for _ in progress(f"{size} a day")(range(runs // 10))])
         for size in SIZES
     ]
+    alarms = [f"{each * 365 / DAYS:.2f}" for each in episodes]
     return [
         ["a feature has drifted", *_shares(found.features)],
         ["the answers have drifted", *_shares(found.answers)],
-        ["alarms a year, looking every hour", *(f"{each * 365 / DAYS:.2f}" for each in episodes)],
+        ["alarms by features a year, looking every hour", *alarms],
         ["index of one feature above 0.1", *_shares(index[:, :, 0] > 0.1)],
         ["index of any feature above 0.1", *_shares(index > 0.1)],
         ["index of any feature above 0.25", *_shares(index > 0.25)],

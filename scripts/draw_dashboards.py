@@ -5,6 +5,7 @@ drawn where the panels are. Panels look plainer than Grafana's; the numbers are 
 """
 
 import argparse
+import itertools
 import json
 import re
 import time
@@ -28,6 +29,9 @@ UNIT_WIDTH, UNIT_HEIGHT = 0.55, 0.38
 GAP = 0.02
 """Inches of a unit of Grafana's grid, which is 24 units wide; the gap is a share of the picture."""
 
+STYLES = ("-", "--", ":")
+"""Of lines: where one lies on another, both are seen."""
+
 UNITS: dict[str, Callable[[float], str]] = {
     "percentunit": lambda value: f"{100 * value:.3g} %",
     "s": lambda value: f"{1000 * value:.3g} ms",
@@ -48,9 +52,9 @@ class Series(NamedTuple):
 class Asked:
     """A Prometheus, and what dashboards' variables stand for."""
 
-    def __init__(self, url: str, namespace: str, minutes: float) -> None:
-        """Ask the Prometheus at ``url`` for the last ``minutes``."""
-        self._url, self._end, self._seconds = url, time.time(), minutes * 60
+    def __init__(self, url: str, namespace: str, minutes: float, end: float) -> None:
+        """Ask the Prometheus at ``url`` for the ``minutes`` before ``end``, a time.time()."""
+        self._url, self._end, self._seconds = url, end, minutes * 60
         step = max(1, round(self._seconds / STEPS))
         self._variables = {
             "$__rate_interval": f"{4 * step}s", "$__range": f"{round(self._seconds)}s",
@@ -103,8 +107,16 @@ def _by_bucket(cumulative: list[Series]) -> list[Series]:
     return [each for each in buckets if each.name != "up to +Inf" or each.values[-1] > 0]
 
 
-def draw(board: Object, asked: Asked, file: Path) -> None:
-    """Write the picture of a dashboard."""
+def draw_all(asked: Asked, folder: Path) -> None:
+    """Write the pictures of the dashboards that have queries."""
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "dashboards"})
+    for name in ("service", "canary", "model"):
+        board = json.loads((DIRECTORY / f"{name}.json").read_text(encoding="utf-8"))
+        _draw(board, asked, folder / f"{name}.svg")
+
+
+def _draw(board: Object, asked: Asked, file: Path) -> None:
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     top = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
     figure = plt.figure(figsize=(24 * UNIT_WIDTH, top * UNIT_HEIGHT))
@@ -131,13 +143,14 @@ def _lines(axes: Axes, panel: Object, series: list[Series]) -> None:
         rows = [np.interp(times, *each[1:], left=0, right=0) for each in series]
         axes.stackplot(times, np.nan_to_num(rows), labels=[each.name for each in series], alpha=0.7)
     else:
-        for each in series:
-            axes.plot(each.times, each.values, label=each.name, linewidth=1)
+        for each, style in zip(series, itertools.cycle(STYLES), strict=False):
+            axes.plot(each.times, each.values, label=each.name, linewidth=1, linestyle=style)
     _scaled(axes, panel, series, "y")
     if 0 < len(series) <= 8:
         axes.legend(fontsize=6, loc="lower left", framealpha=0.6)
     axes.set_xlabel("minutes", fontsize=7, labelpad=1)
-    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
+    top = axes.get_ylim()[1]
+    axes.set_ylim(-0.03 * top, 1.1 * top)  # what is 0 all the time is above the axis, and seen
 
 
 def _number(axes: Axes, panel: Object, series: list[Series]) -> None:
@@ -162,11 +175,14 @@ def _states(axes: Axes, panel: Object, series: list[Series]) -> None:
     for number, each in enumerate(series):
         there = each.times[np.isfinite(each.values) & (each.values > 0)]
         axes.plot(there, np.full(len(there), number), linewidth=8, solid_capstyle="butt")
-    axes.set_yticks(range(len(series)), [each.name for each in series])
-    axes.set_ylim(-0.5, max(len(series), 1) - 0.5)
-    axes.tick_params(labelsize=7)
     if not series:
+        axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing", fontsize=8, ha="center", transform=axes.transAxes)
+        return
+    axes.set_yticks(range(len(series)), [each.name for each in series])
+    axes.set_ylim(-0.5, len(series) - 0.5)
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel("minutes", fontsize=7, labelpad=1)
 
 
 def _scaled(axes: Axes, panel: Object, series: list[Series], axis: str) -> None:
@@ -203,12 +219,7 @@ def main() -> None:
     parser.add_argument("--namespace", default="breast-cancer", help="(default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=180, help="(default: %(default)s)")
     options = parser.parse_args()
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "dashboards"})
-    asked = Asked(options.url, options.namespace, options.minutes)
-    for name in ("service", "canary", "model"):
-        board = json.loads((DIRECTORY / f"{name}.json").read_text(encoding="utf-8"))
-        draw(board, asked, options.folder / f"{name}.svg")
+    draw_all(Asked(options.url, options.namespace, options.minutes, time.time()), options.folder)
 
 
 if __name__ == "__main__":

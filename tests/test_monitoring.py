@@ -20,7 +20,10 @@ Object = dict[str, Any]
 RULES = ROOT / "roles/monitoring/files/rules.yml"
 RUNBOOK = ROOT / "docs/runbook.md"
 
-PROMETHEUS_OWN = {"up", "ALERTS"}
+PROMETHEUS_OWN = {
+    "up", "ALERTS", "prometheus_config_last_reload_successful",
+    "prometheus_rule_evaluation_failures_total",
+}  # fmt: skip
 WORDS = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 COUNTER = re.compile(r"\b(app\w+_total|app\w+_bucket|app\w+_count|process_cpu_seconds_total)\b")
 
@@ -162,6 +165,9 @@ def test_data_source_and_namespace_are_chosen(name: str) -> None:
     assert variables["namespace"]["query"] == "label_values(app_model_info, namespace)"
     assert variables["namespace"]["datasource"]["uid"] == "${datasource}"
     text = json.dumps(BOARDS[name])
+    for variable in variables.values():
+        on_time_range_changed = 2
+        assert variable["type"] == "datasource" or variable["refresh"] == on_time_range_changed
     for variable in variables:
         assert f"${variable}" in text.replace("${", "$")
 
@@ -181,6 +187,21 @@ def test_panel_says_what_it_shows(panel: Object) -> None:
             assert re.search(rf"(?:rate|increase)\({counter}", target["expr"])
         for window in re.findall(r"rate\([^][]*\[([^]]*)\]", target["expr"]):
             assert window == "$__rate_interval"
+
+
+@pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
+def test_panel_turns_red_at_its_own_limit_and_not_at_80(panel: Object) -> None:
+    base, *others = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert base["value"] is None
+    assert len(others) <= 1
+    assert others or base["color"] not in ("red", "green")
+
+
+def test_what_differs_by_track_says_which() -> None:
+    for title in ("Prediction latency", "In progress", "CPU", "Memory", "Restarts"):
+        for target in PANELS[f"breast-cancer-service: {title}"]["targets"]:
+            assert "version" in re.findall(r"by \(([^)]*)\)", target["expr"])[0]
+            assert "{{version}}" in target["legendFormat"]
 
 
 @pytest.mark.parametrize("name", sorted(set(BOARDS) - {"runbook.json"}))

@@ -180,7 +180,8 @@ def rollouts() -> list[str]:
 def canary() -> list[str]:
     few = observed(track(requests=9), track(requests=9))
     away = replace(few, cases=None, problem="The pod is away.")
-    parts = [part for seen in (few, away) for part in judge(seen, Thresholds()).parts]
+    lost = replace(few, sent=9, lost=9, failures=["The connection was refused."])
+    parts = [part for seen in (few, away, lost) for part in judge(seen, Thresholds()).parts]
     run = Run(id="1", started="today", expires=1.0, holder=Holder("me", "here", 1, 0.0),
               phase="testing", stable_image="app:1", canary_image="app:2")  # fmt: skip
     waiting = Releases(replace(run, phase="waiting", canary_image="app:3"))

@@ -45,12 +45,27 @@ def fresh(
         yield client, samples(client)
 
 
-def test_known_labels_are_there_at_zero(fresh: tuple[httpx2.Client, Samples]) -> None:
+@pytest.fixture
+def model_version(classifier: Classifier) -> dict[str, str]:
+    """The label of what is compared between a model's cases and its training's."""
+    return {"model_version": classifier.manifest.model_version}
+
+
+def test_known_labels_are_there_at_zero(
+    fresh: tuple[httpx2.Client, Samples], model_version: dict[str, str]
+) -> None:
     _, found = fresh
-    for endpoint in ("/predict", "/predict/batch", "/explain"):
-        for status in ("200", "400", "413", "415", "422"):
-            labels = {"endpoint": endpoint, "method": "POST", "status": status}
-            assert value(found, "app_requests_total", **labels) == 0
+    for name in ("app_requests_total", "app_generated_requests_total"):
+        for endpoint in ("/predict", "/predict/batch", "/explain"):
+            for status in ("200", "400", "413", "415", "422", "500"):
+                labels = {"endpoint": endpoint, "method": "POST", "status": status}
+                assert value(found, name, **labels) == 0
+        assert value(found, name, endpoint="/readyz", method="GET", status="503") == 0
+        answered = {labels - {("status", "200")} for each, labels in found
+                    if each == name and ("status", "200") in labels}  # fmt: skip
+        assert len(answered) > 20
+        for route in answered:
+            assert found[name, route | {("status", "500")}] == 0
     for diagnosis in ("malignant", "benign"):
         assert value(found, "app_predictions_total", prediction=diagnosis) == 0
     for reason in REJECTIONS:
@@ -58,11 +73,12 @@ def test_known_labels_are_there_at_zero(fresh: tuple[httpx2.Client, Samples]) ->
     for feature in FEATURE_NAMES:
         assert value(found, "app_feature_out_of_range_total", feature=feature) == 0
         for number in range(10):
-            assert value(found, "app_feature_values_total", feature=feature, bin=str(number)) == 0
+            labels = {"feature": feature, "bin": str(number), **model_version}
+            assert value(found, "app_feature_values_total", **labels) == 0
     assert value(found, "app_prediction_uncertain_total") == 0
     assert value(found, "app_prediction_unsupported_total") == 0
     assert value(found, "app_prediction_latency_seconds_count") == 0
-    assert value(found, "app_probability_malignant_count") == 0
+    assert value(found, "app_probability_malignant_count", **model_version) == 0
     assert value(found, "app_requests_in_progress") == 1  # the one that asks
 
 
@@ -74,7 +90,10 @@ def test_the_model_and_its_track_are_named(
 
 
 def test_counts_agree_with_what_was_sent(
-    fresh: tuple[httpx2.Client, Samples], classifier: Classifier, dataset: Dataset
+    fresh: tuple[httpx2.Client, Samples],
+    classifier: Classifier,
+    dataset: Dataset,
+    model_version: dict[str, str],
 ) -> None:
     client, before = fresh
     X = np.vstack([dataset.X[::40], dataset.X[:1] * 1000])
@@ -98,9 +117,9 @@ def test_counts_agree_with_what_was_sent(
         expected = sum(answer["diagnosis"] == diagnosis for answer in answers)
         assert added("app_predictions_total", prediction=diagnosis) == expected > 0
     assert added("app_prediction_latency_seconds_count") == len(X)
-    assert added("app_probability_malignant_count") == len(X)
+    assert added("app_probability_malignant_count", **model_version) == len(X)
     total = sum(answer["probability_malignant"] for answer in answers)
-    assert added("app_probability_malignant_sum") == pytest.approx(total)
+    assert added("app_probability_malignant_sum", **model_version) == pytest.approx(total)
     assert added("app_invalid_requests_total", reason="invalid-values") == 1
     assert added("app_invalid_requests_total", reason="malformed-json") == 1
     scores = classifier.score(X)
@@ -113,7 +132,10 @@ def test_counts_agree_with_what_was_sent(
 
 
 def test_feature_bins_hold_each_value_once(
-    fresh: tuple[httpx2.Client, Samples], model_dir: Path, dataset: Dataset
+    fresh: tuple[httpx2.Client, Samples],
+    model_dir: Path,
+    dataset: Dataset,
+    model_version: dict[str, str],
 ) -> None:
     client, _ = fresh
     before = samples(client)
@@ -125,7 +147,7 @@ def test_feature_bins_hold_each_value_once(
     for column, feature in enumerate(FEATURE_NAMES):
         expected = np.bincount(np.searchsorted(edges[column], X[:, column]), minlength=10)
         for number in range(10):
-            labels = {"feature": feature, "bin": str(number)}
+            labels = {"feature": feature, "bin": str(number), **model_version}
             added = value(after, "app_feature_values_total", **labels) - value(
                 before, "app_feature_values_total", **labels
             )
@@ -133,32 +155,32 @@ def test_feature_bins_hold_each_value_once(
 
 
 def test_drift_can_be_told_from_the_metrics_alone(
-    fresh: tuple[httpx2.Client, Samples], reference: Reference
+    fresh: tuple[httpx2.Client, Samples], reference: Reference, model_version: dict[str, str]
 ) -> None:
     _, found = fresh
     for feature, counts in zip(FEATURE_NAMES, reference.counts, strict=True):
         for number, count in enumerate(counts):
-            labels = {"feature": feature, "bin": str(number)}
+            labels = {"feature": feature, "bin": str(number), **model_version}
             assert value(found, "app_feature_reference_values", **labels) == count
     for name, thresholds in (
         ("app_feature_drift_threshold", reference.feature_thresholds),
         ("app_score_drift_threshold", reference.score_thresholds),
     ):
-        assert value(found, name) == thresholds.max()
+        assert value(found, name, **model_version) == thresholds.max()
 
 
 def test_answers_and_their_reference_have_the_same_buckets(
-    fresh: tuple[httpx2.Client, Samples], reference: Reference
+    fresh: tuple[httpx2.Client, Samples], reference: Reference, model_version: dict[str, str]
 ) -> None:
     _, found = fresh
     name = "app_probability_malignant"
     bounds = {dict(labels)["le"] for each, labels in found if each == f"{name}_bucket"}
     for bound in bounds:
         below = (reference.out_of_fold <= float(bound)).sum(axis=1).mean()
-        assert value(found, f"{name}_reference_bucket", le=bound) == round(below)
-    assert value(found, f"{name}_reference_count") == len(reference.cases)
+        assert value(found, f"{name}_reference_bucket", le=bound, **model_version) == round(below)
+    assert value(found, f"{name}_reference_count", **model_version) == len(reference.cases)
     total = reference.out_of_fold.mean(axis=0).sum()
-    assert value(found, f"{name}_reference_sum") == pytest.approx(total)
+    assert value(found, f"{name}_reference_sum", **model_version) == pytest.approx(total)
 
 
 def test_endpoints_are_templates_never_paths(client: httpx2.Client) -> None:
@@ -218,8 +240,20 @@ def test_generated_traffic_is_kept_apart(client: httpx2.Client) -> None:
     assert after[key] == before[key]
 
 
+def test_generated_requests_that_are_refused_are_nobodys_input(client: httpx2.Client) -> None:
+    def refused() -> list[float]:
+        found = samples(client)
+        return [value(found, "app_invalid_requests_total", reason=each) for each in REJECTIONS]
+
+    before = refused()
+    headers = {"X-Traffic": "generated"}
+    answer = client.post("/predict", json={"features": [1]}, headers=headers)
+    assert answer.status_code == 422
+    assert refused() == before
+
+
 def test_every_case_of_a_batch_is_counted(
-    fresh: tuple[httpx2.Client, Samples], dataset: Dataset
+    fresh: tuple[httpx2.Client, Samples], dataset: Dataset, model_version: dict[str, str]
 ) -> None:
     client, _ = fresh
     before = samples(client)
@@ -230,7 +264,7 @@ def test_every_case_of_a_batch_is_counted(
     request = {"endpoint": "/predict/batch", "method": "POST", "status": "200"}
     for name, labels, expected in (
         ("app_predictions_total", {"prediction": "malignant"}, malignant),
-        ("app_probability_malignant_count", {}, 5),
+        ("app_probability_malignant_count", model_version, 5),
         ("app_prediction_latency_seconds_count", {}, 1),
         ("app_prediction_unsupported_total", {}, 1),
         ("app_feature_out_of_range_total", {"feature": "mean radius"}, 1),

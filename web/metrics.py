@@ -43,7 +43,7 @@ disable_created_metrics()
 class _Traffic:
     """Requests and their answers, under names that start with ``prefix``."""
 
-    def __init__(self, prefix: str, registry: CollectorRegistry) -> None:
+    def __init__(self, prefix: str, model_version: str, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             f"{prefix}_requests_total",
             "Requests answered.",
@@ -63,9 +63,10 @@ class _Traffic:
         self._probability = Histogram(
             f"{prefix}_probability_malignant",
             "Probability of malignant that cases were answered with.",
+            ("model_version",),
             buckets=PROBABILITY_BUCKETS,
             registry=registry,
-        )
+        ).labels(model_version)
         for diagnosis in ("malignant", "benign"):
             self._predictions.labels(diagnosis)
 
@@ -99,7 +100,9 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         self._traffic = {
-            is_generated: _Traffic("app_generated" if is_generated else "app", registry)
+            is_generated: _Traffic(
+                "app_generated" if is_generated else "app", model_version, registry
+            )
             for is_generated in (False, True)
         }
         self.in_progress = Gauge(
@@ -123,7 +126,7 @@ class Metrics:
         )
         self._invalid = Counter(
             "app_invalid_requests_total",
-            "Requests whose content was refused.",
+            "Users' requests whose content was refused.",
             ("reason",),
             registry=registry,
         )
@@ -134,18 +137,23 @@ class Metrics:
             registry=registry,
         )
         info.labels(model_version, track).set(1)
-        self._features = FeatureCounts(names, reference.edges)
+        self._features = FeatureCounts(names, reference.edges, model_version)
         registry.register(self._features)
-        registry.register(DriftReference(names, reference))
+        registry.register(DriftReference(names, reference, model_version))
         for reason in REJECTIONS:
             self._invalid.labels(reason)
 
     def expect(self, endpoints: Iterable[tuple[str, str]]) -> None:
-        """Start the counts of the routes' (path, method) at 0."""
+        """Start the counts of the routes' (path, method) at 0.
+
+        Failures, too: the first of a series that begins with it is no increase to Prometheus.
+        """
         for endpoint, method in endpoints:
-            statuses = [200]
+            statuses = [200, 500]
             if method == "POST":
                 statuses += [KINDS[reason].status for reason in REJECTIONS]
+            if endpoint == "/readyz":
+                statuses.append(503)
             for traffic in self._traffic.values():
                 traffic.expect(endpoint, method, statuses)
 
@@ -176,7 +184,7 @@ class Metrics:
         self._traffic[is_generated].requested(endpoint, known, status, seconds)
 
     def rejected(self, reason: str) -> None:
-        """Count a request whose content was refused."""
+        """Count a user's request whose content was refused."""
         self._invalid.labels(reason).inc()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:

@@ -122,7 +122,7 @@ class ObserveRequests:
         state = scope["state"]
         self._metrics.requested(endpoint, scope["method"], status, seconds, state["is_generated"])
         problem = state.get("problem")
-        if problem in REJECTIONS:
+        if problem in REJECTIONS and not state["is_generated"]:
             self._metrics.rejected(problem)
         fields = {
             "request_id": state["request_id"],

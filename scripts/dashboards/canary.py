@@ -63,6 +63,7 @@ def canary() -> Dashboard:
             "Pods that answer a scrape, by track.",
             "none",
             Query(f'sum by (version) (up{{{HERE},job="breast-cancer-api"}})', "{{version}}"),
+            stacked=True,
         )
     ).with_panel(
         states(

@@ -116,9 +116,9 @@ def model() -> Dashboard:
     ).with_panel(
         number(
             "Drifted features",
-            "Features beyond the threshold.",
+            "Features beyond the threshold; nothing below 50 cases.",
             "none",
-            Query(f"sum(model:app_feature_drift:ratio{{{MODEL}}} > bool 1)", "features"),
+            Query(f"sum((model:app_feature_drift:ratio{{{MODEL}}} >= 0) > bool 1)", "features"),
             Steps(1),
             span=12,
         )

@@ -62,8 +62,9 @@ def lines(
     panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
     if stacked:
         panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL)).fill_opacity(60)
+    panel.thresholds(_thresholds(limit))
     if limit:
-        panel.thresholds(_thresholds(limit)).thresholds_style(
+        panel.thresholds_style(
             common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
         )
     for number, query in enumerate(queries):
@@ -77,8 +78,7 @@ def number(
     """Return a panel of one number, as it is now, over its course."""
     panel = stat.Panel().with_target(_target(query, 0).range()).height(4).span(span)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    if limit:
-        panel.thresholds(_thresholds(limit))
+    panel.thresholds(_thresholds(limit))
     return panel.title(title).description(description).unit(unit).datasource(DATASOURCE)
 
 
@@ -100,14 +100,15 @@ def bars(
     panel.orientation(options.VizOrientation.HORIZONTAL)
     panel.display_mode(options.BarGaugeDisplayMode.BASIC)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    if limit:
-        panel.thresholds(_thresholds(limit))
+    panel.thresholds(_thresholds(limit))
     return panel.title(title).description(description).unit(unit).datasource(DATASOURCE)
 
 
 def states(title: str, description: str, unit: str, query: Query, span: int = 12) -> PanelBuilder:
     """Return a panel of what was there when."""
     panel = statetimeline.Panel().with_target(_target(query, 0).range()).span(span)
+    panel.color_scheme(dashboard.FieldColor().mode(schema.FieldColorModeId.THRESHOLDS))
+    panel.thresholds(_thresholds(None))
     return panel.title(title).description(description).unit(unit).datasource(DATASOURCE)
 
 
@@ -121,9 +122,13 @@ def _target(query: Query, number: int) -> prometheus.Dataquery:
     )
 
 
-def _thresholds(limit: Steps) -> dashboard.ThresholdsConfig:
-    first, second = ("red", "green") if limit.below else ("green", "red")
-    steps = [schema.Threshold(None, first), schema.Threshold(limit.limit, second)]
+def _thresholds(limit: Steps | None) -> dashboard.ThresholdsConfig:
+    """Return the steps; without any, Grafana has its own, and is red from 80 on."""
+    if limit:
+        first, second = ("red", "green") if limit.below else ("green", "red")
+        steps = [schema.Threshold(None, first), schema.Threshold(limit.limit, second)]
+    else:
+        steps = [schema.Threshold(None, "blue")]
     return dashboard.ThresholdsConfig().mode(schema.ThresholdsMode.ABSOLUTE).steps(steps)
 
 

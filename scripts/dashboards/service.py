@@ -140,8 +140,9 @@ def service() -> Dashboard:
             "s",
             *(
                 Query(
-                    f"histogram_quantile({q}, sum by (le) (rate({SCORING}[$__rate_interval])))",
-                    name,
+                    f"histogram_quantile({q}, sum by (le, version)"
+                    f" (rate({SCORING}[$__rate_interval])))",
+                    f"{name}, {{{{version}}}}",
                 )
                 for name, q in QUANTILES.items()
             ),
@@ -154,7 +155,10 @@ def service() -> Dashboard:
             "In progress",
             "Requests being answered, by pod; a scrape is one of them.",
             "none",
-            Query(f"sum by (pod) (app_requests_in_progress{{{HERE}}})", "{{pod}}"),
+            Query(
+                f"sum by (pod, version) (app_requests_in_progress{{{HERE}}})",
+                "{{pod}}, {{version}}",
+            ),
             span=6,
         )
     ).with_panel(
@@ -163,8 +167,9 @@ def service() -> Dashboard:
             "CPU by pod, as a share of one core. One process scores on one core.",
             "percentunit",
             Query(
-                f"sum by (pod) (rate(process_cpu_seconds_total{{{JOB}}}[$__rate_interval]))",
-                "{{pod}}",
+                "sum by (pod, version)"
+                f" (rate(process_cpu_seconds_total{{{JOB}}}[$__rate_interval]))",
+                "{{pod}}, {{version}}",
             ),
             limit=Steps(0.9),
             span=6,
@@ -174,7 +179,10 @@ def service() -> Dashboard:
             "Memory",
             "Resident memory by pod.",
             "bytes",
-            Query(f"sum by (pod) (process_resident_memory_bytes{{{JOB}}})", "{{pod}}"),
+            Query(
+                f"sum by (pod, version) (process_resident_memory_bytes{{{JOB}}})",
+                "{{pod}}, {{version}}",
+            ),
             span=6,
         )
     ).with_panel(
@@ -182,7 +190,10 @@ def service() -> Dashboard:
             "Restarts",
             "How often each pod's process was started anew within an hour.",
             "none",
-            Query(f"sum by (pod) (changes(process_start_time_seconds{{{JOB}}}[1h]))", "{{pod}}"),
+            Query(
+                f"sum by (pod, version) (changes(process_start_time_seconds{{{JOB}}}[1h]))",
+                "{{pod}}, {{version}}",
+            ),
             limit=Steps(2),
             span=6,
         )

@@ -24,6 +24,7 @@ NAMESPACE = f"breast-cancer-test-{WORKER}"
 NODE_PORT = 30210 + 10 * WORKER
 METRICS_NODE_PORT = NODE_PORT + 1
 PROMETHEUS_NODE_PORT = NODE_PORT + 2
+GRAFANA_NODE_PORT = NODE_PORT + 3
 
 NEEDED = (
     "These tests need a Kubernetes cluster that they may deploy to, whose node ports answer on"
@@ -145,6 +146,17 @@ def broken_image(image: str) -> Iterator[str]:
     """An image that ends as soon as it is started."""
     name = f"breast-cancer-api:broken-{time.time_ns()}"
     dockerfile = f"""FROM {image}\nCMD ["python", "-c", "raise SystemExit('no model today')"]\n"""
+    call("docker", "build", "--quiet", f"--tag={name}", "-", stdin=dockerfile)
+    yield name
+    call("docker", "image", "rm", "--force", name)
+
+
+@pytest.fixture(scope="session")
+def grafana_stand_in() -> Iterator[str]:
+    """An image that can be started in Grafana's place, and is none."""
+    name = f"grafana-stand-in:{time.time_ns()}"
+    source = Path(__file__).with_name("grafana_stand_in.py").read_text(encoding="utf-8")
+    dockerfile = f"FROM python:3.13-slim\nCMD {json.dumps(['python', '-c', source])}\n"
     call("docker", "build", "--quiet", f"--tag={name}", "-", stdin=dockerfile)
     yield name
     call("docker", "image", "rm", "--force", name)

@@ -52,7 +52,7 @@ def by(label: str, query: str) -> dict[str, float]:
 
 def targets() -> dict[str, tuple[str, str]]:
     """Return the track and the health of each target by its pod."""
-    active = ask("targets", state="active")["activeTargets"]
+    active = ask("targets", state="active", scrapePool="breast-cancer-api")["activeTargets"]
     names = [each["labels"]["pod"] for each in active]
     assert len(set(names)) == len(names), "a pod that is scraped twice"
     return {
@@ -82,6 +82,12 @@ def seconds_until(condition: Callable[[], bool]) -> float:
 def test_every_pod_is_a_target_that_is_up() -> None:
     seconds_until(lambda: targets() == ready_targets())
     assert len(targets()) == 3
+
+
+@pytest.mark.usefixtures("watched")
+def test_prometheus_watches_itself() -> None:
+    own = 'prometheus_config_last_reload_successful{job="prometheus"}'
+    seconds_until(lambda: by("namespace", own) == {NAMESPACE: 1})
 
 
 @pytest.mark.usefixtures("watched")
@@ -129,10 +135,12 @@ def test_both_tracks_are_seen(watched: Deployed) -> None:
 
 
 @pytest.mark.usefixtures("watched")
-def test_pod_that_goes_is_soon_no_target() -> None:
+def test_pod_that_is_killed_is_no_target_after_a_scrape_and_a_discovery() -> None:
     pod = next(iter(targets()))
-    kubectl("delete", "pod", pod, "--grace-period=1")
-    seconds = seconds_until(lambda: pod not in targets())
+    started = time.monotonic()
+    kubectl("delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
+    seconds_until(lambda: pod not in targets())
+    seconds = time.monotonic() - started
     print(f"gone from the targets after {seconds:.1f} s")
     assert seconds < INTERVAL_SECONDS + DISCOVERY_SECONDS
     seconds_until(lambda: targets() == ready_targets())

@@ -1,5 +1,6 @@
-"""Prometheus beside the service on this machine, by Docker Compose; Grafana is left out."""
+"""Prometheus beside the service on this machine, by Docker Compose; a stand-in for Grafana, too."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.cluster.conftest import call
+from tests.cluster.test_monitoring_grafana import check_dashboards, what_it_is_given
 from tests.conftest import free_port
 from tests.roles.conftest import Site
 from tests.roles.test_site import changes
@@ -49,7 +51,9 @@ class WatchedSite(Site):
         return call("docker", "ps", "--all", label, "--format={{.Names}}").split()
 
     def targets(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.ask("targets")["activeTargets"]
+        found: list[dict[str, Any]] = self.ask("targets", scrapePool="breast-cancer-api")[
+            "activeTargets"
+        ]
         return found
 
     def ask(self, path: str, **parameters: str) -> Any:
@@ -90,6 +94,25 @@ def test_second_run_changes_nothing(site: WatchedSite) -> None:
     assert result.returncode == 0, result.stdout
     assert changes(result.stdout) == 0
     assert site.containers() == before
+
+
+def test_grafana_can_read_what_it_is_given_and_goes_when_it_is_not_wanted(
+    site: WatchedSite, grafana_stand_in: str
+) -> None:
+    port = free_port()
+    settings = {"monitoring_grafana_image": grafana_stand_in, "monitoring_grafana_port": port}
+    result = site.watched("playbooks/monitoring.yml", monitoring_grafana_enabled=True, **settings)
+    assert result.returncode == 0, result.stdout
+    found = what_it_is_given(f"http://127.0.0.1:{port}")
+    assert found["user"] == 472
+    password = (site.directory / "var/monitoring/secrets/grafana-password").read_text()
+    assert password not in result.stdout
+    assert found["password_sha256"] == hashlib.sha256(password.encode()).hexdigest()
+    check_dashboards(found)
+    assert len(site.containers()) == 2
+    result = site.watched("playbooks/monitoring.yml", monitoring_grafana_enabled=False)
+    assert result.returncode == 0, result.stdout
+    assert len(site.containers()) == 1
 
 
 def test_teardown_stops_it_and_keeps_what_was_measured(site: WatchedSite) -> None:

@@ -6,20 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
-import yaml
 
 from bc_model.artifact import Reference
 from bc_model.drift import bin_counts, feature_drift, score_counts, score_drift
 from bc_model.features import FEATURE_NAMES
 from tests.conftest import ROOT, running_service
-from tests.prometheus_server import running_prometheus
+from tests.prometheus_server import Prometheus, running_prometheus, watched
 
 Object = dict[str, Any]
 
@@ -36,6 +34,7 @@ QUIET = {
     "breast-cancer-canary: Alerts, A",
 }
 SIZE = re.compile("radius|perimeter|area")
+CASES = 400
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,57 +42,9 @@ def cluster() -> None:
     """No cluster is needed here."""
 
 
-class Prometheus:
-    """What a Prometheus answers."""
-
-    def __init__(self, client: httpx2.Client) -> None:
-        self.url = str(client.base_url).rstrip("/")
-        self._client = client
-
-    def get(self, path: str, **parameters: str) -> Any:
-        answer = self._client.get(f"/api/v1/{path}", params=parameters).json()
-        assert answer["status"] == "success", answer
-        return answer["data"]
-
-    def wait_for(self, query: str, seconds: float = 40) -> None:
-        """Wait until the query has a result."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.get("query", query=query)["result"]:
-                return
-            time.sleep(0.2)
-        raise AssertionError(f"nothing came of {query}")
-
-    def values(self, query: str, label: str) -> dict[str, float]:
-        """Return the values of a query by one of their labels."""
-        found = self.get("query", query=query)["result"]
-        return {each["metric"].get(label, ""): float(each["value"][1]) for each in found}
-
-
-@contextmanager
-def watched(directory: Path, **targets: httpx2.Client) -> Iterator[Prometheus]:
-    """Watch the services, each as the one pod of the track that it is named by."""
-    rules = yaml.safe_load((FILES / "rules.yml").read_text(encoding="utf-8"))
-    for group in rules["groups"]:
-        group["interval"] = "1s"
-    (directory / "rules.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
-    watched_pods = [
-        {
-            "targets": [f"127.0.0.1:{client.base_url.port}"],
-            "labels": {"namespace": "n", "pod": f"pod-{track}", "version": track},
-        }
-        for track, client in targets.items()
-    ]
-    configuration = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": ["rules.yml"],
-        "scrape_configs": [{"job_name": "breast-cancer-api", "static_configs": watched_pods}],
-    }
-    with (
-        running_prometheus(directory, configuration) as url,
-        httpx2.Client(base_url=url, trust_env=False) as client,
-    ):
-        yield Prometheus(client)
+def some_cases(reference: Reference) -> np.ndarray[Any, Any]:
+    """Return which of the labelled cases are sent: the same ones as they are, and larger."""
+    return np.random.default_rng(1).permutation(len(reference.cases))[:CASES]
 
 
 def send(client: httpx2.Client, cases: np.ndarray[Any, Any], **headers: str) -> None:
@@ -107,8 +58,7 @@ def prometheus(
 ) -> Iterator[Prometheus]:
     """One that has watched two tracks; the canary gets generated requests alone."""
     directory = tmp_path_factory.mktemp("prometheus")
-    order = np.random.default_rng(0).permutation(len(reference.cases))[:300]
-    cases = reference.cases[order]
+    cases = reference.cases[some_cases(reference)]
     environment = {"MODEL_DIR": str(model_dir)}
     with (
         running_service({**environment, "VERSION": "stable"}, directory / "stable") as stable,
@@ -121,7 +71,7 @@ def prometheus(
         stable.get("/")
         send(canary, cases[:50], **{"X-Traffic": "generated"})
         done = time.time()
-        prometheus.wait_for("sum(app_predictions_total) >= 300")
+        prometheus.wait_for(f"sum(app_predictions_total) >= {CASES}")
         prometheus.wait_for(f"timestamp(model:app_score_drift:ratio) > {done + 5}")
         yield prometheus
 
@@ -185,7 +135,7 @@ def test_the_dashboards_can_be_drawn(prometheus: Prometheus, tmp_path: Path) -> 
 def test_prometheus_comes_to_the_same_drift_as_the_model(
     prometheus: Prometheus, reference: Reference
 ) -> None:
-    order = np.random.default_rng(0).permutation(len(reference.cases))[:300]
+    order = some_cases(reference)
     counts = bin_counts(reference.cases[order], reference.edges)
     expected = feature_drift(counts, reference.counts) / reference.feature_thresholds.max()
     found = prometheus.values("model:app_feature_drift:ratio", "feature")
@@ -204,7 +154,8 @@ def test_a_scanner_that_measures_larger_is_drift_of_the_sizes_alone(
     factors = [
         1.21 if "area" in name else 1.1 if SIZE.search(name) else 1 for name in FEATURE_NAMES
     ]
-    order = np.random.default_rng(1).permutation(len(reference.cases))[:400]
+    order = some_cases(reference)
+    sizes = {name for name in FEATURE_NAMES if SIZE.search(name)}
     with (
         running_service({"MODEL_DIR": str(model_dir)}, tmp_path / "service") as service,
         watched(tmp_path, stable=service) as prometheus,
@@ -216,10 +167,39 @@ def test_a_scanner_that_measures_larger_is_drift_of_the_sizes_alone(
         prometheus.wait_for("count_over_time(model:app_answers:increase1d[1m]) > 8")
         few = prometheus.values("model:app_feature_drift:ratio", "feature")
         assert np.isnan(list(few.values())).all()
+        panel = QUERIES["breast-cancer-model: Drifted features, A"]["expr"]
+        assert prometheus.values(filled(panel, prometheus), "") == {}
         send(service, reference.cases[order[40:]] * factors)
-        prometheus.wait_for("model:app_answers:increase1d > 395")
+        prometheus.wait_for(f"model:app_answers:increase1d > {CASES - 5}")
         prometheus.wait_for("model:app_feature_drift:ratio > 1")
         drifted = prometheus.values("model:app_feature_drift:ratio > 1", "feature")
-        assert drifted
-        assert all(SIZE.search(name) for name in drifted)
+        assert drifted.keys() <= sizes
+        assert len(drifted) >= 2 / 3 * len(sizes)
+        assert prometheus.values(filled(panel, prometheus), "") == {"": len(drifted)}
         prometheus.wait_for("ALERTS{alertname='AppFeatureDrift',alertstate='pending'}")
+
+
+def test_prometheus_tells_that_it_refuses_its_rules(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text("groups: []\n", encoding="utf-8")
+    with running_prometheus(tmp_path, {"rule_files": ["rules.yml"]}) as url:
+        for content, is_taken in (("groups: [1]\n", 0), ("groups: []\n", 1)):
+            rules.write_text(content, encoding="utf-8")
+            wait_for_line(f"{url}/metrics", f"prometheus_config_last_reload_successful {is_taken}")
+
+
+def test_prometheus_counts_the_evaluations_that_fail(tmp_path: Path) -> None:
+    twice = "label_replace(vector(1), 'a', 'b', '', '') or vector(1)"
+    rule = {"record": "a", "expr": f"vector(1) * on () ({twice})"}
+    group = {"name": "g", "interval": "1s", "rules": [rule]}
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [group]}), encoding="utf-8")
+    with running_prometheus(tmp_path, {"rule_files": ["rules.yml"]}) as url:
+        labels = f'{{rule_group="{tmp_path}/rules.yml;g"}}'
+        wait_for_line(f"{url}/metrics", f"prometheus_rule_evaluation_failures_total{labels} 2")
+
+
+def wait_for_line(url: str, line: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while line not in httpx2.get(url, trust_env=False).text.splitlines():
+        assert time.monotonic() < deadline, line
+        time.sleep(0.2)

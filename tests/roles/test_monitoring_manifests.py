@@ -61,7 +61,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = json.dumps({"monitoring_directory": str(directory)})
     result = run(["ansible", "local", *role, "-e", given], ROOT, free_port())
     assert result.returncode == 0, result.stdout
-    password = (directory / "grafana-password").read_text()
+    password = (directory / "secrets/grafana-password").read_text()
     assert password not in result.stdout
     return directory
 
@@ -105,7 +105,10 @@ def test_prometheus_may_see_pods_and_nothing_else(default: dict[str, Object]) ->
 
 
 def test_each_pod_is_scraped_once_under_its_names(default: dict[str, Object]) -> None:
-    [job] = configuration(default)["scrape_configs"]
+    itself, job = configuration(default)["scrape_configs"]
+    assert itself["static_configs"] == [
+        {"targets": ["127.0.0.1:9090"], "labels": {"namespace": "breast-cancer"}}
+    ]
     assert job["job_name"] == "breast-cancer-api"
     assert job["kubernetes_sd_configs"] == [
         {"role": "pod", "namespaces": {"names": ["breast-cancer"]}}
@@ -180,7 +183,10 @@ def test_compose_has_the_same_rules_and_dashboards(compose: Path) -> None:
 
 def test_compose_watches_the_app_on_this_machine(compose: Path) -> None:
     content = yaml.safe_load((compose / "prometheus/prometheus.yml").read_text())
-    [job] = content["scrape_configs"]
+    itself, job = content["scrape_configs"]
+    assert itself["static_configs"] == [
+        {"targets": ["127.0.0.1:9090"], "labels": {"namespace": "local"}}
+    ]
     [target] = job["static_configs"]
     assert set(target["labels"]) == {"namespace", "pod", "version"}
     assert target["targets"][0].startswith("127.0.0.1:")
@@ -195,6 +201,7 @@ def test_compose_listens_on_this_machine_alone(compose: Path) -> None:
     environment = services["grafana"]["environment"]
     assert environment["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     assert environment["GF_SERVER_HTTP_PORT"] == "3001"
+    assert services["grafana"]["user"] == "472:0"
     for service in services.values():
         for volume in service["volumes"]:
             source = volume.partition(":")[0]
@@ -202,8 +209,8 @@ def test_compose_listens_on_this_machine_alone(compose: Path) -> None:
 
 
 def test_the_password_is_generated_once_and_nobody_elses(compose: Path) -> None:
-    file = compose / "grafana-password"
-    assert file.stat().st_mode & 0o777 == 0o600
+    file = compose / "secrets/grafana-password"
+    assert file.parent.stat().st_mode & 0o777 == 0o700
     password = file.read_text()
     assert len(password) == 24
     holders = [
