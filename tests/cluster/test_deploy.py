@@ -109,13 +109,36 @@ def test_what_was_scaled_by_hand_is_set_again(deployed: Deployed, image: str) ->
     assert ready_pods() == 3
 
 
-def test_number_of_pods_outlives_the_change_to_an_autoscaler(
-    deployed: Deployed, image: str
-) -> None:
-    """Where the cluster serves no autoscaler, the play fails when it comes to that itself."""
-    result = deployed.on_cluster("playbooks/deploy.yml", app_image=image, __app_unserved=[])
-    assert "Leave the number of pods to the autoscaler" in result.stdout
+def test_number_of_pods_is_left_to_the_autoscaler_once(deployed: Deployed, image: str) -> None:
+    """The cluster may be too old to serve one, so somebody plays its part by hand."""
+    settings = {"app_image": image, "__app_is_autoscaled": True}
+    taken = deployed.on_cluster("playbooks/deploy.yml", **settings)
+    assert taken.returncode == 0, taken.stdout
+    assert "Leave the number of pods to the autoscaler" in taken.stdout
     assert read("deployment", "breast-cancer-api")["spec"]["replicas"] == 3
+    kubectl("scale", "deployment", "breast-cancer-api", "--replicas=4")
+    again = deployed.on_cluster("playbooks/deploy.yml", **settings)
+    assert again.returncode == 0, again.stdout
+    assert "Leave the number of pods to the autoscaler" not in again.stdout
+    assert read("deployment", "breast-cancer-api")["spec"]["replicas"] == 4
+    kubectl("scale", "deployment", "breast-cancer-api", "--replicas=3")
+
+
+def test_what_the_cluster_refuses_starts_no_rollout(deployed: Deployed, image: str) -> None:
+    result = deployed.on_cluster("playbooks/deploy.yml", app_image="any:1", app_ingress_host="a b")
+    assert result.returncode != 0
+    assert "a DNS-1123 subdomain must consist of" in result.stdout
+    pod = read("deployment", "breast-cancer-api")["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == image
+
+
+def test_unwanted_object_of_another_stays(deployed: Deployed, image: str) -> None:
+    rule = "--rule=their.example.org/=breast-cancer-service:8000"
+    kubectl("create", "ingress", "breast-cancer-api", rule)
+    result = deployed.on_cluster("playbooks/deploy.yml", app_image=image)
+    assert result.returncode == 0, result.stdout
+    assert "their.example.org" in kubectl("get", "ingress", "breast-cancer-api")
+    kubectl("delete", "ingress", "breast-cancer-api")
 
 
 def test_status(deployed: Deployed, image: str) -> None:
