@@ -333,8 +333,9 @@ def main() -> None:
             replica_sets = cluster.replica_sets()
         except (client.ApiException, HTTPError) as error:
             module.fail_json(
-                msg=f"The rollout is not complete ({outcome.message}), and nothing was undone, as the"
-                f" cluster does not tell what ran before ({reason(error)}): run it again when it does"
+                msg=f"The rollout is not complete ({outcome.message}), and nothing was undone, as"
+                f" the cluster does not tell what ran before ({reason(error)}): run it again when"
+                " it does"
             )
         back = former(replica_sets, given["revision_before"])
         if back:
