@@ -10,10 +10,13 @@ import pytest
 
 from tests.cases import MALIGNANT
 from tests.cluster.conftest import (
+    APPLIED,
     METRICS_NODE_PORT,
     NAMESPACE,
     NODE_PORT,
+    OTHER,
     Deployed,
+    Object,
     kubectl,
     read,
     ready_pods,
@@ -23,7 +26,6 @@ from tests.pod_security import violated
 from tests.roles.test_site import changes
 
 URL = f"http://127.0.0.1:{NODE_PORT}"
-OTHER = f"{NAMESPACE}-other"
 
 
 def test_everything_in_the_way_is_listed(checkout: Deployed) -> None:
@@ -161,7 +163,45 @@ def test_rendered_manifests_are_what_is_deployed(
     assert result.returncode == 0, result.stdout
     kubectl("diff", "--server-side", "--force-conflicts",
             "--field-manager=breast-cancer-playbooks", f"--filename={tmp_path}")  # fmt: skip
-    kubectl("apply", "--dry-run=server", f"--filename={tmp_path}")
+
+
+def test_applied_manifests_give_the_same_objects(
+    deployed: Deployed, image: str, tmp_path: Path
+) -> None:
+    result = deployed.on_cluster(
+        "playbooks/render.yml",
+        app_image=image,
+        render_directory=str(tmp_path),
+        kube_namespace=APPLIED,
+        app_node_port="",  # these are taken
+        app_autoscaling=False,
+        app_disruption_budget=False,
+    )
+    assert result.returncode == 0, result.stdout
+    try:
+        kubectl("apply", f"--filename={tmp_path}", namespace=APPLIED)
+        applied, ours = ours_in(APPLIED), ours_in(NAMESPACE)
+    finally:
+        kubectl("delete", "namespace", APPLIED, "--wait=false")
+    assert len(ours) == 5
+    assert applied == ours
+
+
+def ours_in(namespace: str) -> dict[str, Object]:
+    """Return what is asked for of each object of ours, less what differs between namespaces."""
+    kinds = "deployments,networkpolicies,serviceaccounts,services"
+    selector = "--selector=app.kubernetes.io/managed-by=breast-cancer-playbooks"
+    listed = kubectl("get", kinds, selector, "--output=json", namespace=namespace)
+    found = {}
+    for each in json.loads(listed)["items"]:
+        spec = each.get("spec", {})
+        for name in ("clusterIP", "clusterIPs", "externalTrafficPolicy", "type"):
+            spec.pop(name, None)
+        for port in spec.get("ports", []):
+            port.pop("nodePort", None)
+        labels = each["metadata"]["labels"]
+        found[f"{each['kind']} {each['metadata']['name']}"] = {"labels": labels, "spec": spec}
+    return found
 
 
 def test_broken_image_is_rolled_back(deployed: Deployed, image: str, broken_image: str) -> None:
@@ -172,6 +212,8 @@ def test_broken_image_is_rolled_back(deployed: Deployed, image: str, broken_imag
     assert f"{broken_image} did not become ready: 0 of 3 new pods are available" in said
     assert f"What ran before runs again: {image}" in said
     assert "ended with status 1 (Error)" in said
+    assert "event of pod breast-cancer-api-" in said
+    assert "Back-off restarting failed container" in said
     assert "no model today" in said
     assert min(counts) >= 3
     [replica_set] = [
