@@ -50,7 +50,7 @@ def send_the_rest(load: Load) -> None:
 
 
 def test_no_request_is_lost(served: Deployed) -> None:
-    """The model and the code change, a pod is deleted, and there are more and then fewer of them."""
+    """Model and code change, a pod is deleted, and there are more and then fewer of them."""
     before = image()
     with (served.directory / "app.py").open("a") as code:
         code.write("# changed\n")
