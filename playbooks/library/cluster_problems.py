@@ -65,20 +65,27 @@ problems:
 """
 
 SECONDS = 10
-VERBS = ("create", "patch", "delete")
-RESOURCES = (
-    ("", "services"),
-    ("", "serviceaccounts"),
-    ("", "configmaps"),
-    ("apps", "deployments"),
-    ("networking.k8s.io", "networkpolicies"),
+WRITE = ("create", "patch", "delete")
+RIGHTS = (
+    ("", "services", WRITE),
+    ("", "serviceaccounts", WRITE),
+    ("", "configmaps", WRITE),
+    ("apps", "deployments", WRITE),
+    ("networking.k8s.io", "networkpolicies", WRITE),
+    ("networking.k8s.io", "ingresses", WRITE),
+    ("policy", "poddisruptionbudgets", WRITE),
+    ("autoscaling", "horizontalpodautoscalers", WRITE),
+    ("apps", "replicasets", ("list",)),
+    ("", "pods", ("list",)),
 )
-MONITORING_RESOURCES = (
-    ("", "secrets"),
-    ("rbac.authorization.k8s.io", "roles"),
-    ("rbac.authorization.k8s.io", "rolebindings"),
+MONITORING_RIGHTS = (
+    ("", "secrets", WRITE),
+    ("rbac.authorization.k8s.io", "roles", WRITE),
+    ("rbac.authorization.k8s.io", "rolebindings", WRITE),
 )
+MANAGED_BY, US = "app.kubernetes.io/managed-by", "breast-cancer-playbooks"
 
+Rights = tuple[tuple[str, str, tuple[str, ...]], ...]
 Object = dict[str, Any]
 
 
@@ -122,18 +129,30 @@ def namespace_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
     try:
         found = client.CoreV1Api(api).read_namespace(namespace)
     except client.ApiException as error:
+        if error.status == 403:
+            yield (
+                f"you may not look whether there is a namespace {namespace}: have yourself bound"
+                " to the ClusterRole edit there, or choose another: -e kube_namespace=..."
+            )
         if error.status == 404 and not allowed(api, "", "namespaces", "create", ""):
             yield (
                 f"there is no namespace {namespace}, and you may not create it: have it created,"
                 " or choose another: -e kube_namespace=..."
             )
-    else:
-        if found.metadata and found.metadata.deletion_timestamp:
-            yield f"the namespace {namespace} is being deleted: try again when it is gone"
+        return
+    metadata = found.metadata or client.V1ObjectMeta()
+    if metadata.deletion_timestamp:
+        yield f"the namespace {namespace} is being deleted: try again when it is gone"
+    is_ours = (metadata.labels or {}).get(MANAGED_BY) == US
+    if is_ours and not allowed(api, "", "namespaces", "patch", namespace):
+        yield (
+            f"you may not patch the namespace {namespace}, which these playbooks have made: have"
+            f" yourself given the right to, or its label {MANAGED_BY} removed"
+        )
 
 
 def access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
-    missing = missing_rights(api, namespace, RESOURCES)
+    missing = missing_rights(api, namespace, RIGHTS)
     if missing:
         yield (
             f"you may not {missing} in the namespace {namespace}: have yourself bound"
@@ -142,7 +161,7 @@ def access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
 
 
 def monitoring_access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
-    missing = missing_rights(api, namespace, MONITORING_RESOURCES)
+    missing = missing_rights(api, namespace, MONITORING_RIGHTS)
     if missing:
         yield (
             f"you may not {missing} in the namespace {namespace}, for the monitoring: have yourself"
@@ -150,13 +169,11 @@ def monitoring_access_problems(api: client.ApiClient, namespace: str) -> Iterato
         )
 
 
-def missing_rights(
-    api: client.ApiClient, namespace: str, resources: tuple[tuple[str, str], ...]
-) -> str:
+def missing_rights(api: client.ApiClient, namespace: str, rights: Rights) -> str:
     return ", ".join(
         f"{verb} {resource}"
-        for group, resource in resources
-        for verb in VERBS
+        for group, resource, verbs in rights
+        for verb in verbs
         if not allowed(api, group, resource, verb, namespace)
     )
 

@@ -65,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: SHA-256 of everything.
+  description: SHA-256 of everything; of the copies, where there are some.
   returned: always
   type: str
 """
@@ -103,10 +103,12 @@ def digest(content: Content, settings: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps([hashes, settings], sort_keys=True).encode()).hexdigest()
 
 
-def lay_out(content: Content, destination: Path) -> None:
+def lay_out(content: Content, destination: Path) -> Content:
+    """Copy everything to ``destination``, and return the copies."""
     for name, file in content.items():
         (destination / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, destination / name)
+    return {name: destination / name for name in content}
 
 
 def main() -> None:
@@ -132,9 +134,9 @@ def main() -> None:
         )
     content = project_content(Path(p["project"]), p["paths"]) | of_model
     try:
-        found = digest(content, p["settings"])
         if p["destination"] and not module.check_mode:
-            lay_out(content, Path(p["destination"]))
+            content = lay_out(content, Path(p["destination"]))
+        found = digest(content, p["settings"])
     except OSError as error:
         module.fail_json(msg=f"{error.filename} belongs into the image: {error.strerror}")
     module.exit_json(changed=bool(p["destination"]), digest=found)

@@ -59,9 +59,20 @@ options:
     type: str
     default: ""
   docker:
-    description: Whether a Docker engine is needed.
+    description: Whether a Docker engine is needed, to build an image with.
     type: bool
     default: false
+  minikube_profile:
+    description: Profile of minikube that is to run on this machine, in Docker; none when empty.
+    type: str
+    default: ""
+  minikube_ports:
+    description:
+      - Ports of this machine that its container will publish, on 127.0.0.1; the container itself
+        may hold them.
+    type: list
+    elements: str
+    default: []
   compose_project:
     description: Docker Compose project that is to be started; none when empty.
     type: str
@@ -279,6 +290,34 @@ def docker_problems() -> Iterator[str]:
         yield f"no Docker engine answers ({said}): {remedy}"
 
 
+def buildx_problems() -> Iterator[str]:
+    docker = shutil.which("docker")
+    answer = ask(docker, "buildx", "version") if docker else None
+    if answer and answer.returncode:
+        yield "there is no docker buildx, which builds the image: install Docker's Buildx plugin"
+
+
+def minikube_problems(profile: str, ports: list[str]) -> Iterator[str]:
+    """Yield what minikube would stumble over, the engine itself left aside."""
+    if os.geteuid() == 0:
+        yield (
+            "you are root, and minikube refuses to run as root with Docker: be a user who may use"
+            " Docker (usermod -aG docker <user>)"
+        )
+    docker = shutil.which("docker")
+    own_ports = published_ports(docker, profile) if docker else set()
+    for port in ports:
+        if port not in own_ports:
+            remedy = "minikube_ports in inventory/minikube/group_vars/minikube.yml"
+            yield from port_problems("127.0.0.1", port, [], remedy)
+
+
+def published_ports(docker: str, container: str) -> set[str]:
+    """Return the ports of this machine that a container publishes while it runs."""
+    answer = ask(docker, "port", container)
+    return {line.rpartition(":")[2] for line in answer.stdout.splitlines()} if answer else set()
+
+
 def compose_problems(project: str, ports: dict[str, str]) -> Iterator[str]:
     """Yield what is in the way of a project of Docker Compose, the engine itself left aside."""
     docker = shutil.which("docker")
@@ -319,8 +358,12 @@ def problems(parameters: dict[str, Any]) -> Iterator[str]:
         yield from socket_problems(parameters["socket"])
     if parameters["data"]:
         yield from data_problems(parameters["data"])
-    if parameters["docker"] or parameters["compose_project"]:
+    if any(parameters[name] for name in ("docker", "minikube_profile", "compose_project")):
         yield from docker_problems()
+    if parameters["docker"]:
+        yield from buildx_problems()
+    if parameters["minikube_profile"]:
+        yield from minikube_problems(parameters["minikube_profile"], parameters["minikube_ports"])
     if parameters["compose_project"]:
         yield from compose_problems(parameters["compose_project"], parameters["compose_ports"])
     yield from parameters["more"]
@@ -338,6 +381,8 @@ def main() -> None:
             "socket": {"default": ""},
             "data": {"default": ""},
             "docker": {"type": "bool", "default": False},
+            "minikube_profile": {"default": ""},
+            "minikube_ports": {"type": "list", "elements": "str", "default": []},
             "compose_project": {"default": ""},
             "compose_ports": {"type": "dict", "default": {}},
             "more": {"type": "list", "elements": "str", "default": []},

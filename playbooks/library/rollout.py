@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -21,7 +22,8 @@ short_description: Wait for the rollout of a Deployment, and find out why when i
 description:
   - Waits until the controller has seen the Deployment's newest generation, and every pod is new
     and available. Gives up when nothing moves any more, or in the end.
-  - Does not fail by itself, so that the playbook can go back to what ran before.
+  - Does not fail by itself, so that the playbook can go back to what ran before; but it does when
+    the cluster does not tell what that was.
 options:
   context:
     description: Context of the kubeconfig; the current one when empty.
@@ -93,6 +95,7 @@ Object = dict[str, Any]
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
 POLL_SECONDS = 0.5
+REQUEST_SECONDS = 10
 MOST_PODS = 2
 MOST_EVENTS = 5
 LOG_LINES = 10
@@ -132,7 +135,7 @@ def wait(read: Callable[[], Object], replicas: int, progress: float, timeout: fl
         try:
             deployment = read()
         except (client.ApiException, HTTPError) as error:
-            message, status = f"the cluster does not answer ({error})", status_before
+            message, status = f"the cluster does not answer ({reason(error)})", status_before
         else:
             message, status = lacking(deployment, replicas), counts(deployment)
         if not message:
@@ -214,13 +217,34 @@ def states(container: Object) -> Iterator[str]:
 def warnings(events: list[Object], names: set[str]) -> list[str]:
     """Return the newest warnings about the objects of these names, each once."""
     said: dict[str, None] = {}
-    for event in sorted(events, key=lambda e: e.get("lastTimestamp") or ""):
+    for event in sorted(events, key=when):
         about = event["involvedObject"]
         if event.get("type") == "Warning" and about.get("name") in names:
             line = f"event of {about['kind'].lower()} {about['name']}: {event.get('message', '')}"
             said.pop(line, None)
             said[line] = None
     return list(said)[-MOST_EVENTS:]
+
+
+def when(event: Object) -> str:
+    """Return when it happened last; which field says so depends on who reports it."""
+    created: str = event["metadata"].get("creationTimestamp") or ""
+    return event.get("lastTimestamp") or event.get("eventTime") or created
+
+
+def reason(error: Exception) -> str:
+    if isinstance(error, client.ApiException):
+        return f"{error.status} {error.reason}"
+    return str(error).partition("\n")[0]
+
+
+@contextmanager
+def noted(told: list[str], what: str) -> Iterator[None]:
+    """Have ``told`` say that ``what`` cannot be read, if so: nobody is kept from going back."""
+    try:
+        yield
+    except Exception as error:
+        told.append(f"{what} cannot be read: {reason(error)}")
 
 
 class Cluster:
@@ -234,28 +258,43 @@ class Cluster:
         self._name = deployment
 
     def deployment(self) -> Object:
-        return self._json(self._apps.read_namespaced_deployment(self._name, self._namespace))
+        found: Object = self._ask(self._apps.read_namespaced_deployment, self._name)
+        return found
 
     def replica_sets(self) -> list[Object]:
-        found = self._json(self._apps.list_namespaced_replica_set(self._namespace))["items"]
+        found = self._ask(self._apps.list_namespaced_replica_set)["items"]
         return [replica_set for replica_set in found if self._owns(replica_set)]
 
-    def evidence(self, replica_set: Object | None) -> list[str]:
-        """Return why the pods of a ReplicaSet are not ready."""
-        label = replica_set["metadata"]["labels"][HASH] if replica_set else ""
-        listed = self._core.list_namespaced_pod(self._namespace, label_selector=f"{HASH}={label}")
-        pods = [pod for pod in self._json(listed)["items"] if not is_ready(pod)][:MOST_PODS]
-        objects = [*pods, *([replica_set] if replica_set else [])]
-        names = {self._name, *(each["metadata"]["name"] for each in objects)}
-        events = self._json(self._core.list_namespaced_event(self._namespace))["items"]
-        logs = [line for pod in pods for line in self._log(pod["metadata"]["name"])]
-        return [*map(describe, pods), *warnings(events, names), *logs]
+    def evidence(self, replica_set: Object) -> list[str]:
+        """Return why the pods of a ReplicaSet are not ready, as far as the cluster tells."""
+        told: list[str] = []
+        pods: list[Object] = []
+        with noted(told, "the pods"):
+            pods = self._unready_pods(replica_set["metadata"]["labels"][HASH])
+            told += map(describe, pods)
+        with noted(told, "the events"):
+            names = {self._name, *(each["metadata"]["name"] for each in (replica_set, *pods))}
+            told += warnings(self._ask(self._core.list_namespaced_event)["items"], names)
+        # By the template: into the pod itself, another container may have been injected.
+        container = replica_set["spec"]["template"]["spec"]["containers"][0]["name"]
+        for pod in pods:
+            with noted(told, f"the log of pod {pod['metadata']['name']}"):
+                told += self._log(pod["metadata"]["name"], container)
+        return told
 
-    def _log(self, pod: str) -> list[str]:
+    def _unready_pods(self, label: str) -> list[Object]:
+        selector = f"{HASH}={label}"
+        pods = self._ask(self._core.list_namespaced_pod, label_selector=selector)["items"]
+        return [pod for pod in pods if not is_ready(pod)][:MOST_PODS]
+
+    def _log(self, pod: str, container: str) -> list[str]:
+        read = self._core.read_namespaced_pod_log
         try:
-            log = self._core.read_namespaced_pod_log(pod, self._namespace, tail_lines=LOG_LINES)
-        except client.ApiException:
-            return []  # it has not started
+            log = self._ask(read, pod, container=container, tail_lines=LOG_LINES)
+        except client.ApiException as error:
+            if error.status == 400:
+                return []  # it has not started
+            raise
         lines = (log or "").splitlines()
         return [f"log of pod {pod}:", *(f"  {line}" for line in lines)] if lines else []
 
@@ -263,9 +302,9 @@ class Cluster:
         owners = replica_set["metadata"].get("ownerReferences", [])
         return any(o["kind"] == "Deployment" and o["name"] == self._name for o in owners)
 
-    def _json(self, answer: object) -> Object:
-        content: Object = self._client.sanitize_for_serialization(answer)
-        return content
+    def _ask(self, call: Callable[..., object], *name: str, **options: Any) -> Any:
+        answer = call(*name, self._namespace, _request_timeout=REQUEST_SECONDS, **options)
+        return self._client.sanitize_for_serialization(answer)
 
 
 def main() -> None:
@@ -290,13 +329,20 @@ def main() -> None:
     )
     result: Object = {"former": {}, "former_image": "", "evidence": ""}
     if not outcome.complete:
-        replica_sets = cluster.replica_sets()
-        newest = max(replica_sets, key=revision, default=None)
-        result["evidence"] = "\n".join(cluster.evidence(newest))
+        try:
+            replica_sets = cluster.replica_sets()
+        except (client.ApiException, HTTPError) as error:
+            module.fail_json(
+                msg=f"The rollout is not complete ({outcome.message}), and nothing was undone, as"
+                f" the cluster does not tell what ran before ({reason(error)}): run it again when"
+                " it does"
+            )
         back = former(replica_sets, given["revision_before"])
         if back:
             result["former"] = template(back)
             result["former_image"] = result["former"]["spec"]["containers"][0]["image"]
+        newest = max(replica_sets, key=revision, default=None)
+        result["evidence"] = "\n".join(cluster.evidence(newest)) if newest else ""
     module.exit_json(changed=False, complete=outcome.complete, msg=outcome.message, **result)
 
 

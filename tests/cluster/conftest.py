@@ -21,6 +21,8 @@ WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Each works in a namespace of its own, with node ports of its own."""
 
 NAMESPACE = f"breast-cancer-test-{WORKER}"
+OTHER = f"{NAMESPACE}-other"
+APPLIED = f"{NAMESPACE}-applied"
 NODE_PORT = 30210 + 10 * WORKER
 METRICS_NODE_PORT = NODE_PORT + 1
 PROMETHEUS_NODE_PORT = NODE_PORT + 2
@@ -121,8 +123,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Itera
 
 def remove_namespaces() -> None:
     """Remove what these tests, or an earlier run that was interrupted, have put up."""
-    names = [NAMESPACE, f"{NAMESPACE}-other"]
-    kubectl("delete", "namespace", *names, "--ignore-not-found", "--timeout=100s")
+    kubectl(
+        "delete", "namespace", NAMESPACE, OTHER, APPLIED, "--ignore-not-found", "--timeout=100s"
+    )
 
 
 @pytest.fixture(scope="session")

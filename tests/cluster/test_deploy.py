@@ -10,10 +10,13 @@ import pytest
 
 from tests.cases import MALIGNANT
 from tests.cluster.conftest import (
+    APPLIED,
     METRICS_NODE_PORT,
     NAMESPACE,
     NODE_PORT,
+    OTHER,
     Deployed,
+    Object,
     kubectl,
     read,
     ready_pods,
@@ -23,7 +26,6 @@ from tests.pod_security import violated
 from tests.roles.test_site import changes
 
 URL = f"http://127.0.0.1:{NODE_PORT}"
-OTHER = f"{NAMESPACE}-other"
 
 
 def test_everything_in_the_way_is_listed(checkout: Deployed) -> None:
@@ -109,13 +111,36 @@ def test_what_was_scaled_by_hand_is_set_again(deployed: Deployed, image: str) ->
     assert ready_pods() == 3
 
 
-def test_number_of_pods_outlives_the_change_to_an_autoscaler(
-    deployed: Deployed, image: str
-) -> None:
-    """Where the cluster serves no autoscaler, the play fails when it comes to that itself."""
-    result = deployed.on_cluster("playbooks/deploy.yml", app_image=image, __app_unserved=[])
-    assert "Leave the number of pods to the autoscaler" in result.stdout
+def test_number_of_pods_is_left_to_the_autoscaler_once(deployed: Deployed, image: str) -> None:
+    """The cluster may be too old to serve one, so somebody plays its part by hand."""
+    settings = {"app_image": image, "__app_is_autoscaled": True}
+    taken = deployed.on_cluster("playbooks/deploy.yml", **settings)
+    assert taken.returncode == 0, taken.stdout
+    assert "Leave the number of pods to the autoscaler" in taken.stdout
     assert read("deployment", "breast-cancer-api")["spec"]["replicas"] == 3
+    kubectl("scale", "deployment", "breast-cancer-api", "--replicas=4")
+    again = deployed.on_cluster("playbooks/deploy.yml", **settings)
+    assert again.returncode == 0, again.stdout
+    assert "Leave the number of pods to the autoscaler" not in again.stdout
+    assert read("deployment", "breast-cancer-api")["spec"]["replicas"] == 4
+    kubectl("scale", "deployment", "breast-cancer-api", "--replicas=3")
+
+
+def test_what_the_cluster_refuses_starts_no_rollout(deployed: Deployed, image: str) -> None:
+    result = deployed.on_cluster("playbooks/deploy.yml", app_image="any:1", app_ingress_host="a b")
+    assert result.returncode != 0
+    assert "spec.rules[0].host" in result.stdout
+    pod = read("deployment", "breast-cancer-api")["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == image
+
+
+def test_unwanted_object_of_another_stays(deployed: Deployed, image: str) -> None:
+    rule = "--rule=their.example.org/=breast-cancer-service:8000"
+    kubectl("create", "ingress", "breast-cancer-api", rule)
+    result = deployed.on_cluster("playbooks/deploy.yml", app_image=image)
+    assert result.returncode == 0, result.stdout
+    assert "their.example.org" in kubectl("get", "ingress", "breast-cancer-api")
+    kubectl("delete", "ingress", "breast-cancer-api")
 
 
 def test_status(deployed: Deployed, image: str) -> None:
@@ -138,7 +163,45 @@ def test_rendered_manifests_are_what_is_deployed(
     assert result.returncode == 0, result.stdout
     kubectl("diff", "--server-side", "--force-conflicts",
             "--field-manager=breast-cancer-playbooks", f"--filename={tmp_path}")  # fmt: skip
-    kubectl("apply", "--dry-run=server", f"--filename={tmp_path}")
+
+
+def test_applied_manifests_give_the_same_objects(
+    deployed: Deployed, image: str, tmp_path: Path
+) -> None:
+    result = deployed.on_cluster(
+        "playbooks/render.yml",
+        app_image=image,
+        render_directory=str(tmp_path),
+        kube_namespace=APPLIED,
+        app_node_port="",  # these are taken
+        app_autoscaling=False,
+        app_disruption_budget=False,
+    )
+    assert result.returncode == 0, result.stdout
+    try:
+        kubectl("apply", f"--filename={tmp_path}", namespace=APPLIED)
+        applied, ours = ours_in(APPLIED), ours_in(NAMESPACE)
+    finally:
+        kubectl("delete", "namespace", APPLIED, "--wait=false")
+    assert len(ours) == 5
+    assert applied == ours
+
+
+def ours_in(namespace: str) -> dict[str, Object]:
+    """Return what is asked for of each object of ours, less what differs between namespaces."""
+    kinds = "deployments,networkpolicies,serviceaccounts,services"
+    selector = "--selector=app.kubernetes.io/managed-by=breast-cancer-playbooks"
+    listed = kubectl("get", kinds, selector, "--output=json", namespace=namespace)
+    found = {}
+    for each in json.loads(listed)["items"]:
+        spec = each.get("spec", {})
+        for name in ("clusterIP", "clusterIPs", "externalTrafficPolicy", "type"):
+            spec.pop(name, None)
+        for port in spec.get("ports", []):
+            port.pop("nodePort", None)
+        labels = each["metadata"]["labels"]
+        found[f"{each['kind']} {each['metadata']['name']}"] = {"labels": labels, "spec": spec}
+    return found
 
 
 def test_broken_image_is_rolled_back(deployed: Deployed, image: str, broken_image: str) -> None:
@@ -149,6 +212,8 @@ def test_broken_image_is_rolled_back(deployed: Deployed, image: str, broken_imag
     assert f"{broken_image} did not become ready: 0 of 3 new pods are available" in said
     assert f"What ran before runs again: {image}" in said
     assert "ended with status 1 (Error)" in said
+    assert "event of pod breast-cancer-api-" in said
+    assert "Back-off restarting failed container" in said
     assert "no model today" in said
     assert min(counts) >= 3
     [replica_set] = [

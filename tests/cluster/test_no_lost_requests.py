@@ -9,6 +9,10 @@ from tests.cluster.load import LONGEST_SECONDS, Load, steady_load
 
 DEPLOYMENT = "deployment/breast-cancer-api"
 FEWEST_REQUESTS = 20_000
+HEALTH = """
+from urllib.request import urlopen
+print(urlopen("http://127.0.0.1:8000/health").read().decode())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +50,17 @@ def send_the_rest(load: Load) -> None:
 
 
 def test_no_request_is_lost(served: Deployed) -> None:
+    """Model and code change, a pod is deleted, and there are more and then fewer of them."""
     before = image()
+    with (served.directory / "app.py").open("a") as code:
+        code.write("# changed\n")
     with steady_load("127.0.0.1", NODE_PORT, new=120, kept=240) as load:
         result = served.on_cluster("site.yml", model_threshold=0.45, app_progress_seconds=120)
         assert result.returncode == 0, result.stdout
         assert image() != before
         wait_for_pods(3)
+        assert kubectl("exec", DEPLOYMENT, "--", "tail", "-1", "app.py") == "# changed\n"
+        assert '"threshold":0.45' in kubectl("exec", DEPLOYMENT, "--", "python", "-c", HEALTH)
 
         pod = read("pods", "--selector=version=stable")["items"][0]["metadata"]["name"]
         kubectl("delete", "pod", pod)

@@ -1,11 +1,16 @@
 """Fixtures that run playbooks in a copy of the checkout."""
 
+import functools
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import supervised_processes
@@ -87,3 +92,26 @@ def old_python(tmp_path: Path) -> Path:
     file.write_text("""#!/bin/sh\necho '{"version": [3, 8, 18], "packages": {}}'\n""")
     file.chmod(0o700)
     return file
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """What pins a release of minikube that a server on this machine has."""
+    content = b"#!/bin/sh\necho minikube\n"
+    directory = tmp_path / "releases"
+    directory.mkdir()
+    (directory / "minikube").write_bytes(content)
+    handler = functools.partial(Quiet, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield {
+            "__minikube_version": "v0",
+            "__minikube_checksum": hashlib.sha256(content).hexdigest(),
+            "__minikube_url": f"http://127.0.0.1:{server.server_port}/minikube",
+        }
+        server.shutdown()

@@ -1,5 +1,6 @@
 """The part of a container registry that a push needs, kept in memory."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator
@@ -11,10 +12,14 @@ from uuid import uuid4
 
 
 class Registry(ThreadingHTTPServer):
-    """A registry on a free port of this machine; it refuses what is not below ``open/``."""
+    """A registry on a free port of this machine; it refuses what is not below ``open/``.
 
-    def __init__(self) -> None:
+    With a ``login``, like ``"me:secret"``, it answers nobody else.
+    """
+
+    def __init__(self, login: str = "") -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.authorization = f"Basic {encoded(login)}" if login else None
         self.address = f"127.0.0.1:{self.server_port}"
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
@@ -23,6 +28,17 @@ class Registry(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Registry
     protocol_version = "HTTP/1.1"
+
+    def parse_request(self) -> bool:
+        """Refuse at once, whatever the method is, who does not say the login."""
+        if not super().parse_request():
+            return False
+        wanted = self.server.authorization
+        if wanted is None or self.headers.get("Authorization") == wanted:
+            return True
+        self.body()
+        self.answer(401, WWW_Authenticate='Basic realm="registry"')
+        return False
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -87,13 +103,18 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+def encoded(login: str) -> str:
+    """Return a login as HTTP and Docker's configuration have it."""
+    return base64.b64encode(login.encode()).decode()
+
+
 def sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 @contextmanager
-def running_registry() -> Iterator[Registry]:
-    with Registry() as registry:
+def running_registry(login: str = "") -> Iterator[Registry]:
+    with Registry(login) as registry:
         thread = Thread(target=registry.serve_forever)
         thread.start()
         try:

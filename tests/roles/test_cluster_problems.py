@@ -94,6 +94,39 @@ def test_namespace_that_may_not_be_created(connected: KubernetesApi) -> None:
     ]
 
 
+def test_namespace_that_may_not_be_seen(connected: KubernetesApi) -> None:
+    connected.answers["/api/v1/namespaces/breast-cancer"] = (403, {})
+    [problem] = problems()
+    assert problem.startswith("you may not look whether there is a namespace breast-cancer: have")
+
+
+def test_namespace_of_ours_that_may_not_be_patched(connected: KubernetesApi) -> None:
+    connected.forbidden.add("namespaces")
+    assert problems() == []  # somebody else has made it, and it is left as it is
+    labels = {"app.kubernetes.io/managed-by": "breast-cancer-playbooks"}
+    connected.answers["/api/v1/namespaces/breast-cancer"] = (200, {"metadata": {"labels": labels}})
+    [problem] = problems()
+    assert problem.startswith(
+        "you may not patch the namespace breast-cancer, which these playbooks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("resource", "missing"),
+    [
+        ("ingresses", "create ingresses, patch ingresses, delete ingresses"),
+        ("poddisruptionbudgets", "create poddisruptionbudgets, patch poddisruptionbudgets"),
+        ("horizontalpodautoscalers", "create horizontalpodautoscalers"),
+        ("replicasets", "list replicasets"),
+        ("pods", "list pods"),
+    ],
+)
+def test_right_that_is_missing(connected: KubernetesApi, resource: str, missing: str) -> None:
+    connected.forbidden.add(resource)
+    [problem] = problems()
+    assert problem.startswith(f"you may not {missing}")
+
+
 def test_namespace_that_is_being_deleted(connected: KubernetesApi) -> None:
     metadata = {"name": "breast-cancer", "deletionTimestamp": "2026-01-01T00:00:00Z"}
     connected.answers["/api/v1/namespaces/breast-cancer"] = (200, {"metadata": metadata})

@@ -1,11 +1,14 @@
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import image_content
 import pytest
 from msgspec import yaml
 
 from tests.conftest import ROOT
+from tests.roles.modules import Module
 
 PATHS = ["Dockerfile", "web"]
 PATTERNS = ["manifest.json", "*.npz"]
@@ -75,6 +78,31 @@ def test_digest_is_the_same_in_another_place_at_another_time(project: Path, tmp_
     image_content.lay_out(content(project), copy)
     again = image_content.project_content(copy, [*PATHS, "artifacts"])
     assert image_content.digest(again, {"base": "python"}) == digest(project)
+
+
+def test_digest_is_of_what_was_laid_out(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """A file that is edited after it was copied does not matter, and one before it does."""
+    module = Module(
+        image_content.main,
+        capsys,
+        project=str(project),
+        paths=PATHS,
+        model=str(project / "model"),
+        model_files=PATTERNS,
+        model_destination="artifacts/current",
+    )
+    before = module()["digest"]
+    copy = shutil.copy2
+
+    def edit(file: Path, destination: Path) -> None:
+        copy(file, destination)
+        file.write_text("edited")
+
+    monkeypatch.setattr(shutil, "copy2", edit)
+    assert module(destination=str(tmp_path / "first"))["digest"] == before
+    assert module(destination=str(tmp_path / "second"))["digest"] != before
 
 
 def test_missing_file_is_named(project: Path) -> None:

@@ -16,16 +16,19 @@ Object = dict[str, Any]
 
 IMAGE = "breast-cancer-api:0123456789ab"
 ENVIRONMENTS = ("kubernetes", "minikube")
-OPTIONS = ("autoscaling", "disruption_budget", "node_port", "ingress_host", "ingress_class")
+OPTIONS = (
+    "track", "autoscaling", "disruption_budget", "node_port", "metrics_node_port",
+    "ingress_host", "ingress_class", "ingress_tls_secret", "image_pull_secrets",
+)  # fmt: skip
+HOST = "api.example.org"
 VARIANTS = [
-    # every pair of options in both states
     {"name": str(number), **dict(zip(OPTIONS, values, strict=True))}
     for number, values in enumerate(
         [
-            (True, False, "30000", "", ""),
-            (False, True, "30000", "api.example.org", "nginx"),
-            (False, False, "", "api.example.org", ""),
-            (True, True, "", "api.example.org", "nginx"),
+            ("stable", True, False, "30000", "30001", "", "", "", []),
+            ("stable", False, True, "30000", "", HOST, "nginx", "", ["registry"]),
+            ("stable", False, False, "", "30001", HOST, "", "certificate", ["one", "two"]),
+            ("canary", True, True, "", "", HOST, "nginx", "certificate", []),
         ]
     )
 ]
@@ -99,11 +102,29 @@ def test_options(rendered: Path, variant: Object) -> None:
     objects = manifests(rendered / variant["name"])
     assert ("ingress" in objects) == bool(variant["ingress_host"])
     assert ("horizontalpodautoscaler" in objects) == variant["autoscaling"]
-    assert ("replicas" in objects["deployment"]["spec"]) != variant["autoscaling"]
     assert ("poddisruptionbudget" in objects) == variant["disruption_budget"]
+    deployment = objects["deployment"]["spec"]
+    is_autoscaled = variant["autoscaling"] and variant["track"] == "stable"
+    assert ("replicas" in deployment) != is_autoscaled
+    assert deployment["selector"]["matchLabels"]["version"] == variant["track"]
+    secrets = deployment["template"]["spec"].get("imagePullSecrets", [])
+    assert [secret["name"] for secret in secrets] == variant["image_pull_secrets"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: str(variant["name"]))
+def test_ways_in(rendered: Path, variant: Object) -> None:
+    objects = manifests(rendered / variant["name"])
     service = objects["service"]["spec"]
     assert service["type"] == ("NodePort" if variant["node_port"] else "ClusterIP")
-    assert ["nodePort" in port for port in service["ports"]] == [bool(variant["node_port"])] * 2
+    ports = [str(port.get("nodePort", "")) for port in service["ports"]]
+    metrics = variant["metrics_node_port"] if variant["node_port"] else ""
+    assert ports == [variant["node_port"], metrics]
+    if "ingress" in objects:
+        ingress = objects["ingress"]["spec"]
+        secret = variant["ingress_tls_secret"]
+        assert ingress.get("ingressClassName", "") == variant["ingress_class"]
+        tls = [{"hosts": [HOST], "secretName": secret}] if secret else []
+        assert ingress.get("tls", []) == tls
 
 
 def test_names_and_labels_are_the_originals(default: dict[str, Object]) -> None:

@@ -30,6 +30,14 @@ def test_model(tmp_path: Path) -> None:
     molecule_test("model", tmp_path)
 
 
+def test_preflight(tmp_path: Path) -> None:
+    molecule_test("preflight", tmp_path)
+
+
+def test_smoke(tmp_path: Path, artifacts: Path) -> None:
+    molecule_test("smoke", tmp_path, ARTIFACTS=str(artifacts))
+
+
 def test_service(tmp_path: Path, artifacts: Path) -> None:
     molecule_test("service", tmp_path, ARTIFACTS=str(artifacts))
     assert (artifacts / "current" / "model.npz").exists()

@@ -176,6 +176,42 @@ def test_no_docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert problem.startswith("there is no docker command")
 
 
+def test_docker_without_buildx(docker: Path) -> None:
+    docker.write_text('#!/bin/sh\n[ "$1" != buildx ]\n')
+    assert list(preflight.docker_problems()) == []
+    [problem] = preflight.buildx_problems()
+    assert problem.endswith("install Docker's Buildx plugin")
+    docker.write_text("#!/bin/sh\n")
+    assert list(preflight.buildx_problems()) == []
+
+
+@pytest.fixture
+def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests is not root."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+def test_minikube_as_root(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    [problem] = preflight.minikube_problems("breast-cancer", [])
+    assert problem.startswith("you are root, and minikube refuses to run as root with Docker: be")
+
+
+@pytest.mark.usefixtures("somebody")
+def test_port_that_minikube_would_publish(docker: Path, taken_port: int) -> None:
+    ports = [str(free_port()), str(taken_port)]
+    [problem] = preflight.minikube_problems("breast-cancer", ports)
+    assert problem.startswith(f"port {taken_port} on 127.0.0.1 is in use by another program (")
+    assert problem.endswith("another: minikube_ports in inventory/minikube/group_vars/minikube.yml")
+
+
+@pytest.mark.usefixtures("somebody")
+def test_port_of_minikubes_own_container(docker: Path, taken_port: int) -> None:
+    answer = f"30000/tcp -> 127.0.0.1:{taken_port}"
+    docker.write_text(f'#!/bin/sh\n[ "$*" = "port breast-cancer" ] && echo "{answer}"\n')
+    assert list(preflight.minikube_problems("breast-cancer", [str(taken_port)])) == []
+
+
 def compose_problems(port: int | str) -> list[str]:
     ports = {"monitoring_prometheus_port": str(port), "monitoring_grafana_port": ""}
     return list(preflight.compose_problems("watching", ports))
@@ -214,7 +250,11 @@ def test_compose_that_hangs(docker: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_all_problems_at_once(
-    tmp_path: Path, old_python: Path, taken_port: int, docker: Path
+    tmp_path: Path,
+    old_python: Path,
+    taken_port: int,
+    docker: Path,
+    somebody: None,
 ) -> None:
     found = preflight.problems(
         {
@@ -227,9 +267,11 @@ def test_all_problems_at_once(
             "socket": "/x" * 100,
             "data": f"{tmp_path}/none.csv",
             "docker": True,
+            "minikube_profile": "breast-cancer",
+            "minikube_ports": [str(taken_port)],
             "compose_project": "watching",
             "compose_ports": {"monitoring_prometheus_port": str(taken_port)},
             "more": ["and another"],
         }
     )
-    assert len(list(found)) == 9
+    assert len(list(found)) == 11

@@ -6,6 +6,9 @@ import pytest
 import rollout
 from urllib3.exceptions import ProtocolError
 
+from tests.kubernetes_api import KubernetesApi
+from tests.roles.modules import Module
+
 Object = dict[str, Any]
 
 
@@ -189,7 +192,8 @@ def test_ready_pod() -> None:
 
 def event(name: str, message: str, time: str = "", kind: str = "Warning") -> Object:
     about = {"kind": "Pod", "name": name}
-    return {"type": kind, "involvedObject": about, "message": message, "lastTimestamp": time}
+    said = {"type": kind, "involvedObject": about, "message": message}
+    return {**said, "metadata": {}, **({"lastTimestamp": time} if time else {})}
 
 
 def test_newest_warnings_once_each() -> None:
@@ -201,5 +205,118 @@ def test_newest_warnings_once_each() -> None:
         event("b", "of another"),
     ]
     assert rollout.warnings(events, {"a"}) == ["event of pod a: first", "event of pod a: second"]
+    scheduler = [
+        {**event("a", "newest"), "eventTime": "4"},
+        {**event("a", "oldest"), "metadata": {"creationTimestamp": "0"}},
+    ]
+    told = [line.rpartition(": ")[2] for line in rollout.warnings(events + scheduler, {"a"})]
+    assert told == ["oldest", "first", "second", "newest"]
     many = [event("a", str(number), str(number)) for number in range(9)]
     assert len(rollout.warnings(many, {"a"})) == rollout.MOST_EVENTS
+
+
+APPS = "/apis/apps/v1/namespaces/breast-cancer"
+CORE = "/api/v1/namespaces/breast-cancer"
+LOG = f"{CORE}/pods/new/log"
+HASHES = {rollout.HASH: "0"}
+
+
+def owned(name: str, revision: int, ready: int) -> Object:
+    """A ReplicaSet of the Deployment, as the cluster lists it."""
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api", "uid": "0"}
+    container = {"name": "api", "image": f"app:{revision}"}
+    return {
+        "metadata": {
+            "name": name,
+            "labels": HASHES,
+            "annotations": {rollout.REVISION: str(revision)},
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "selector": {},
+            "template": {"metadata": {"labels": HASHES}, "spec": {"containers": [container]}},
+        },
+        "status": {"replicas": 3, "readyReplicas": ready},
+    }
+
+
+@pytest.fixture
+def stuck(connected: KubernetesApi) -> KubernetesApi:
+    """A cluster with a rollout that does not come, and the pods of the one before it."""
+    spec = {"replicas": 3, **owned("any", 1, 3)["spec"]}
+    crashed = {"name": "new", "labels": HASHES}
+    warning = {**event("new", "Back-off"), "metadata": {"name": "first"}}
+    connected.answers |= {
+        f"{APPS}/deployments/api": (200, {**deployment(generation=3), "spec": spec}),
+        f"{APPS}/replicasets": (200, {"items": [owned("before", 1, 3), owned("after", 2, 0)]}),
+        f"{CORE}/pods": (200, {"items": [{"metadata": crashed, "status": {"phase": "Pending"}}]}),
+        f"{CORE}/events": (200, {"items": [warning]}),
+        LOG: (200, b'"no model today"'),
+    }
+    return connected
+
+
+@pytest.fixture
+def module(capsys: pytest.CaptureFixture[str]) -> Module:
+    return Module(
+        rollout.main,
+        capsys,
+        namespace="breast-cancer",
+        deployment="api",
+        progress_seconds=0,
+        revision_before="1",
+    )
+
+
+def test_what_to_go_back_to_and_why(module: Module, stuck: KubernetesApi) -> None:
+    result = module()
+    assert not result["complete"]
+    assert result["former_image"] == "app:1"
+    assert result["evidence"].splitlines() == [
+        "pod new: Pending",
+        "event of pod new: Back-off",
+        "log of pod new:",
+        "  no model today",
+    ]
+    [asked] = [each.path for each in stuck.requests if each.path.startswith(LOG)]
+    assert "container=api" in asked  # others may have been injected into the pod
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "told"),
+    [
+        (f"{CORE}/pods", (403, {}), "the pods cannot be read: 403 Forbidden"),
+        (f"{CORE}/events", (403, {}), "the events cannot be read: 403 Forbidden"),
+        (
+            f"{CORE}/events",
+            (200, {"items": [{}]}),
+            "the events cannot be read: 2 validation errors",
+        ),
+        (LOG, (500, {}), "the log of pod new cannot be read: 500 Internal Server Error"),
+        (LOG, (400, {}), "event of pod new: Back-off"),  # its container has not started
+    ],
+)
+def test_what_is_not_told_does_not_keep_from_going_back(
+    module: Module, stuck: KubernetesApi, path: str, answer: tuple[int, Object], told: str
+) -> None:
+    stuck.answers[path] = answer
+    result = module()
+    assert result["former_image"] == "app:1"
+    assert told in result["evidence"]
+
+
+def test_nothing_is_waited_for_without_end(
+    module: Module, stuck: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "REQUEST_SECONDS", 0.05)
+    stuck.delays[f"{CORE}/events"] = 0.3
+    result = module()
+    assert result["former_image"] == "app:1"
+    assert "the events cannot be read: " in result["evidence"]
+
+
+def test_nothing_to_go_back_to_can_be_told(module: Module, stuck: KubernetesApi) -> None:
+    stuck.answers[f"{APPS}/replicasets"] = (503, {})
+    message = module.fails()
+    assert message.startswith("The rollout is not complete (the controller has not seen the change")
+    assert "the cluster does not tell what ran before (503 Service Unavailable): run it" in message

@@ -52,10 +52,12 @@ def test_second_run_changes_nothing(site: Site) -> None:
 
 def test_smoke_test_that_fails(site: Site) -> None:
     role = ["-m", "ansible.builtin.include_role", "-a", "name=smoke"]
-    command = ["ansible", "local", *role, "-e", "smoke_model_version=another"]
+    given = {"smoke_model_version": "another", "smoke_retries": 1, "smoke_remedy": "Look again"}
+    command = ["ansible", "local", *role, "-e", json.dumps(given)]
     result = run(command, site.directory, site.port)
     assert result.returncode != 0
     assert f"The service at {site.url} failed its smoke test: /health says" in result.stdout
+    assert "expected model another. Look again" in result.stdout
 
 
 def test_status(site: Site) -> None:
