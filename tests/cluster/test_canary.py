@@ -238,6 +238,7 @@ def test_bad_canary_is_stopped(served: Deployed, variant: Variant, kind: str) ->
     code, reason = BAD[kind]
     image, pods = stable_image(), stable_pods()
     settings = {**FAST, "app_progress_seconds": 15, "canary_image": variant(**code)}
+    settings["canary_steps"] = TWO_STEPS  # of which there is only the first
     with steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load, watched_readiness() as ready:
         result = served.on_cluster("playbooks/canary.yml", **settings)
     assert result.returncode != 0
@@ -251,6 +252,7 @@ def test_bad_canary_is_stopped(served: Deployed, variant: Variant, kind: str) ->
     report = newest_report(served)
     assert (report.canary_image, report.decision) == (settings["canary_image"], "stopped")
     assert report.verdict.outcome == Outcome.FAIL
+    assert len(report.steps) == (0 if kind == "never gets ready" else 1)
     if kind == "never gets ready":
         assert failures(load.new, load.kept) == []
         assert [part.name for part in report.verdict.parts] == ["run"]
