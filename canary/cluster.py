@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import yaml
 from kubernetes import client, config
 from kubernetes.stream import stream
+from msgspec import Struct
 from urllib3.exceptions import HTTPError
 
 APP = "breast-cancer-api"
@@ -31,6 +32,13 @@ class Pod(NamedTuple):
     track: str
     is_ready: bool
     restarts: int
+
+
+class Deployed(Struct, frozen=True):
+    """The Deployment of one track: its image, and how many pods it asks for."""
+
+    image: str
+    replicas: int
 
 
 class UnreachableError(Exception):
@@ -71,6 +79,15 @@ class KubernetesCluster:
             )
         items = self._api.sanitize_for_serialization(listed)["items"]
         return [_pod(each) for each in items if "deletionTimestamp" not in each["metadata"]]
+
+    def deployed(self) -> dict[str, Deployed]:
+        """Return the Deployments by their tracks; UnreachableError without an answer."""
+        with answered("the cluster does not list its Deployments"):
+            listed = client.AppsV1Api(self._api).list_namespaced_deployment(
+                self.namespace, label_selector=f"app={APP}", _request_timeout=SECONDS
+            )
+        items = self._api.sanitize_for_serialization(listed)["items"]
+        return {each["metadata"]["labels"].get("version", ""): _deployed(each) for each in items}
 
     def ask_pod(self, pod: str, path: str, body: object = None, **headers: str) -> bytes:
         """Return a pod's answer; UnreachableError when it has none, or one with another status."""
@@ -164,6 +181,11 @@ def _pod(item: dict[str, Any]) -> Pod:
         is_ready=ready == ["True"],
         restarts=sum(container.get("restartCount", 0) for container in containers),
     )
+
+
+def _deployed(item: dict[str, Any]) -> Deployed:
+    spec = item["spec"]
+    return Deployed(spec["template"]["spec"]["containers"][0]["image"], spec["replicas"])
 
 
 def as_json(content: bytes) -> Any:

@@ -19,16 +19,18 @@ Within that time, no other process gets its number.
 
 
 def holder() -> Holder:
-    """Return the playbook that this process belongs to, or else this process."""
-    process = psutil.Process()
-    playbooks = [parent for parent in process.parents() if _is_playbook(parent)]
-    top = playbooks[-1] if playbooks else process
-    return Holder(_user(), socket.gethostname(), top.pid, top.create_time())
+    """Return the playbook that this process belongs to, as far as it can be told from here.
+
+    It cannot behind a connection by SSH, for one; the number is 0 then.
+    """
+    playbooks = [parent for parent in psutil.Process().parents() if _is_playbook(parent)]
+    pid, since = (playbooks[-1].pid, playbooks[-1].create_time()) if playbooks else (0, 0.0)
+    return Holder(_user(), socket.gethostname(), pid, since)
 
 
 def is_alive(holder: Holder) -> bool:
-    """Tell whether it still runs; of another host's, nothing is known, so that is taken for yes."""
-    if holder.host != socket.gethostname():
+    """Tell whether it still runs; where that cannot be known, it is taken for yes."""
+    if holder.host != socket.gethostname() or not holder.pid:
         return True
     try:
         process = psutil.Process(holder.pid)

@@ -14,7 +14,6 @@ from canary.cluster import APP, SECONDS, KubernetesCluster, answered
 
 NAME = "breast-cancer-releases"
 LABELS = {"app": APP, "app.kubernetes.io/managed-by": "breast-cancer-playbooks"}
-LONGEST_HISTORY = 100
 
 
 class RefusedError(Exception):
@@ -22,7 +21,10 @@ class RefusedError(Exception):
 
 
 class Holder(Struct, frozen=True):
-    """Who runs the playbook: ``pid`` on ``host``, a process started at ``since`` (s since 1970)."""
+    """Who runs the playbook: ``pid`` on ``host``, a process started at ``since`` (s since 1970).
+
+    No playbook was found where ``pid`` is 0.
+    """
 
     user: str
     host: str
@@ -39,6 +41,8 @@ class Run(Struct, frozen=True, kw_only=True):
 
     ``phase`` is ``testing``, ``waiting`` for a decision by hand, ``promoting``, ``stopping``, or
     ``rolling back`` a promotion. After ``expires`` (s since 1970), whoever holds it has died.
+    ``verdict`` is the judge's, with its reasons, and empty before there is one; ``note`` says what
+    else there is to know about the decision.
     """
 
     id: str
@@ -48,10 +52,21 @@ class Run(Struct, frozen=True, kw_only=True):
     phase: str
     stable_image: str
     canary_image: str
+    model_versions: list[str] = []
+    verdict: str = ""
+    note: str = ""
+
+    @property
+    def target(self) -> str:
+        """The image that the stable track runs when the run has ended."""
+        return self.canary_image if self.phase == "promoting" else self.stable_image
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A release that is over: ``promoted``, ``rolled back`` after one, or a canary ``stopped``."""
+    """A release that is over: ``promoted``, ``rolled back`` after one, or a canary ``stopped``.
+
+    ``model_versions``, ``verdict`` and ``note`` are the run's, about the image that was tried.
+    """
 
     when: str
     who: str
@@ -60,6 +75,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     to_image: str
     model_versions: list[str]
     verdict: str
+    note: str = ""
 
 
 class Releases(Struct, frozen=True):
@@ -69,67 +85,33 @@ class Releases(Struct, frozen=True):
     history: list[Entry] = []
 
 
-def begin(releases: Releases, run: Run, now: float, is_alive: Callable[[Holder], bool]) -> Releases:
-    """Return the releases with ``run`` under way; RefusedError while somebody else's is."""
-    other = releases.run
-    if other and other.phase == "waiting" and other.canary_image != run.canary_image:
-        raise RefusedError(
-            f"The canary {other.canary_image} waits for a decision: playbooks/promote.yml or"
-            " playbooks/rollback.yml"
-        )
-    if other and other.phase != "waiting" and is_held(other, now, is_alive):
-        raise RefusedError(
-            f"{other.holder} tries the canary {other.canary_image} since {other.started}: wait for"
-            " its end, or end it: playbooks/rollback.yml"
-        )
-    return msgspec.structs.replace(releases, run=run)
-
-
-def is_held(run: Run, now: float, is_alive: Callable[[Holder], bool]) -> bool:
-    """Tell whether the playbook that tries a canary still runs, as far as can be seen from here."""
-    return now < run.expires and is_alive(run.holder)
-
-
-def move(releases: Releases, id: str, phase: str) -> Releases:
-    """Return the releases with the run in another phase; RefusedError when it is gone."""
-    return msgspec.structs.replace(
-        releases, run=msgspec.structs.replace(mine(releases, id), phase=phase)
-    )
-
-
-def mine(releases: Releases, id: str) -> Run:
-    """Return the run ``id``; RefusedError when somebody has ended it."""
-    if releases.run is None or releases.run.id != id:
-        raise RefusedError("Somebody else has ended this canary: playbooks/status.yml tells more")
-    return releases.run
-
-
-def finish(releases: Releases, entry: Entry) -> Releases:
-    """Return the releases with nothing under way, and ``entry`` in the history."""
-    return Releases(None, [*releases.history, entry][-LONGEST_HISTORY:])
-
-
-def to_roll_back(releases: Releases) -> Entry | None:
-    """Return the promotion to go back behind: the last release, unless it was gone back behind."""
-    released = [entry for entry in releases.history if entry.action != "stopped"]
-    return released[-1] if released and released[-1].action == "promoted" else None
+def last_release(releases: Releases) -> Entry | None:
+    """Return the last promotion or rollback."""
+    return next(reversed(_released(releases)), None)
 
 
 def kept_image(releases: Releases, deployed: str, wanted: str) -> tuple[str, str]:
     """Return the image that stays deployed though ``wanted`` is another, and why; or nothing.
 
-    What a promotion or a rollback has replaced does not come back by itself, and while a canary is
-    tried, what it is compared with stays what it is.
+    What promotions and rollbacks have replaced, one after the other, does not come back by itself,
+    and while a canary is tried, what it is compared with stays what it is.
     """
-    if not deployed or deployed == wanted:
+    if not wanted or deployed == wanted:
         return "", ""
     if releases.run:
         return deployed, f"the canary {releases.run.canary_image} is compared with it"
-    released = [entry for entry in releases.history if entry.action != "stopped"]
-    if released and (released[-1].from_image, released[-1].to_image) == (wanted, deployed):
-        last = released[-1]
-        return deployed, f"{last.who} {last.action} from {wanted} to it on {last.when}"
+    after = deployed
+    for entry in reversed(_released(releases)):
+        if entry.to_image != after:
+            break
+        if entry.from_image == wanted:
+            return deployed, f"{entry.who} {entry.action} from {wanted} to {after} on {entry.when}"
+        after = entry.from_image
     return "", ""
+
+
+def _released(releases: Releases) -> list[Entry]:
+    return [entry for entry in releases.history if entry.action != "stopped"]
 
 
 class Store:

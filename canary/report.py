@@ -10,10 +10,12 @@ from msgspec import Struct
 from canary import chart
 from canary.observation import Observation, Track
 from canary.thresholds import Thresholds, limits
-from canary.verdict import Verdict
+from canary.verdict import Outcome, Part, Verdict
 
 WIDTH = 100
 """How many columns the table for the terminal has at most."""
+
+TRACKS = ("stable", "canary")
 
 Row = tuple[str, str, str]
 
@@ -36,7 +38,8 @@ class Step(Struct, frozen=True, kw_only=True):
 class Report(Struct, frozen=True, kw_only=True):
     """Everything about one run; ``observation`` and ``verdict`` are on the whole of it.
 
-    ``decision`` is what became of the canary: ``promoted``, ``rolled back``, ``waiting``, ...
+    ``observation`` is None when nothing could be seen. ``decision`` is what became of the canary:
+    ``promoted``, ``stopped``, ``waiting``, ...
     """
 
     run: str
@@ -46,19 +49,36 @@ class Report(Struct, frozen=True, kw_only=True):
     stable_image: str
     canary_image: str
     steps: list[Step]
-    observation: Observation
+    observation: Observation | None
     verdict: Verdict
     decision: str
     thresholds: Thresholds
 
 
+def reasons(verdict: Verdict) -> list[str]:
+    """Return what each part of the verdict says, in one line."""
+    return [f"{part.name}: {part.outcome}: {part.reason}" for part in verdict.parts]
+
+
+def concluded(steps: Sequence[Step], outcome: Outcome, why: Sequence[str]) -> Verdict:
+    """Return the verdict of the last of the ``steps``, and before it ``why`` the run ended else.
+
+    Reasons that are that verdict's own are not repeated.
+    """
+    judged = steps[-1].verdict if steps else Verdict(outcome, [])
+    other = " ".join(reason for reason in why if reason not in reasons(judged))
+    parts = [Part("run", outcome, other, {}), *judged.parts] if other else judged.parts
+    return Verdict(outcome, parts)
+
+
 def table(report: Report) -> str:
     """Return the report for the terminal: plain text of at most 100 columns."""
+    seen = report.observation
     blocks = [
         _wrapped("", f"Canary {report.run}: {report.verdict.outcome.upper()}, {report.decision}"),
         _facts(report),
         _columns([_STEP_HEAD, *(_step(*numbered) for numbered in enumerate(report.steps, 1))]),
-        _columns([("", "stable", "canary"), *_counts(report.observation)]),
+        *([_columns([("", "stable", "canary"), *_counts(seen)])] if seen else []),
         [
             line
             for part in report.verdict.parts
@@ -70,17 +90,6 @@ def table(report: Report) -> str:
 
 def html(report: Report) -> str:
     """Return the report as one page that needs no other file and runs no script."""
-    stable, canary = report.observation.stable, report.observation.canary
-    charts = [
-        chart.chart("latency", "Latency", "milliseconds", 1000, (stable.latency, canary.latency)),
-        chart.chart(
-            "score",
-            "Score",
-            "probability of malignant",
-            1,
-            (stable.probabilities, canary.probabilities),
-        ),
-    ]
     size = {
         "width": chart.WIDTH,
         "height": chart.HEIGHT,
@@ -90,15 +99,24 @@ def html(report: Report) -> str:
     }
     return _PAGE.render(
         report=report,
-        charts=charts,
+        charts=_charts(report.observation) if report.observation else [],
         size=size,
-        models=[_models(stable), _models(canary)],
-        counts=_counts(report.observation),
+        models=[_models(report.observation, track) for track in TRACKS],
+        counts=_counts(report.observation) if report.observation else [],
         thresholds=[
             (name, getattr(report.thresholds, name), default, why)
             for name, default, why in limits()
         ],
     )
+
+
+def _charts(seen: Observation) -> list[chart.Chart]:
+    latencies = seen.stable.latency, seen.canary.latency
+    scores = seen.stable.probabilities, seen.canary.probabilities
+    return [
+        chart.chart("latency", "Latency", "milliseconds", 1000, latencies),
+        chart.chart("score", "Score", "probability of malignant", 1, scores),
+    ]
 
 
 _PAGE = Environment(
@@ -113,15 +131,15 @@ _STEP_HEAD = ("step", "stable pods", "canary pods", "seconds", "requested", "obs
 
 
 def _facts(report: Report) -> list[str]:
-    tracks = report.observation
+    seen = report.observation
     facts = {
-        "stable": f"{report.stable_image}, model {_models(tracks.stable)}",
-        "canary": f"{report.canary_image}, model {_models(tracks.canary)}",
+        "stable": f"{report.stable_image}, model {_models(seen, 'stable')}",
+        "canary": f"{report.canary_image}, model {_models(seen, 'canary')}",
         "namespace": report.namespace,
         "time": f"{report.started} to {report.ended}",
     }
-    if report.observation.problem:
-        facts["problem"] = report.observation.problem
+    if seen and seen.problem:
+        facts["problem"] = seen.problem
     return [line for name, value in facts.items() for line in _wrapped(f"{name:<12} ", value)]
 
 
@@ -137,8 +155,9 @@ def _step(number: int, step: Step) -> Sequence[str]:
     )
 
 
-def _models(track: Track) -> str:
-    return ", ".join(track.model_versions) or "unknown"
+def _models(seen: Observation | None, track: str) -> str:
+    versions: list[str] = getattr(seen, track).model_versions if seen else []
+    return ", ".join(versions) or "unknown"
 
 
 def _counts(observation: Observation) -> list[Row]:

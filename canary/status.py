@@ -6,7 +6,7 @@ from typing import Any
 
 from canary.cluster import Cluster, Pod
 from canary.recording import PodRecord
-from canary.releases import Releases
+from canary.releases import Entry, Releases, Run
 from canary.source import PodSource
 from canary.tracks import track
 
@@ -30,13 +30,21 @@ def status(
         told["split"] = _split(pods, found, seconds)
     if releases.run:
         run = releases.run
-        told["under way"] = f"{run.canary_image}: {run.phase}, by {run.holder} since {run.started}"
+        told["under way"] = (
+            f"{run.canary_image}: {run.phase}, by {run.holder} since {run.started} ({_known(run)})"
+        )
     told["history"] = [
         f"{entry.when} {entry.who} {entry.action}: {entry.from_image} -> {entry.to_image}"
-        f" (model {', '.join(entry.model_versions) or 'unknown'}; {entry.verdict})"
+        f" ({_known(entry)})"
         for entry in releases.history
     ]
     return told
+
+
+def _known(about: Run | Entry) -> str:
+    """Return what is known about the image that is, or was, tried."""
+    model = f"model {', '.join(about.model_versions) or 'unknown'}"
+    return "; ".join(filter(None, (model, about.verdict or "not judged", about.note)))
 
 
 def _track(

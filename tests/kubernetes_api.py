@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,6 +38,7 @@ class KubernetesApi(ThreadingHTTPServer):
     """Answers by path; to rights it says yes, but for the forbidden resources.
 
     ``answers`` are a status with an object, or with bytes as they are; ``delays`` are in seconds.
+    What is put to a path of ``told`` is handed on.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class KubernetesApi(ThreadingHTTPServer):
             "/api/v1/services": (200, {"items": []}),
         }
         self.delays: dict[str, float] = {}
+        self.told: dict[str, Callable[[Any], None]] = {}
         self.forbidden: set[str] = set()
         self.config_maps: dict[str, Object] = {}
         self.requests: list[Request] = []
@@ -70,6 +72,9 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(self.server.delays.get(path, 0))
         if path in self.server.answers:
             self._answer(*self.server.answers[path])
+        elif path in self.server.told:
+            self.server.told[path](body)
+            self._answer(200, {})
         elif CONFIG_MAP.fullmatch(path):
             self._answer(*self._config_map(path, body))
         elif path.endswith("/selfsubjectaccessreviews"):

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import canary.cluster
-from canary.cluster import KubernetesCluster, Pod, UnreachableError, as_json
+from canary.cluster import Deployed, KubernetesCluster, Pod, UnreachableError, as_json
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, Object, status, write_kubeconfig
 
 NAMESPACE = "/api/v1/namespaces/breast-cancer"
 PODS = f"{NAMESPACE}/pods"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/breast-cancer/deployments"
 METRICS = f"{PODS}/a:8000/proxy/metrics"
 
 
@@ -35,6 +36,16 @@ def pod(name: str, track: str = "stable", ready: str = "True", **metadata: str) 
     }
 
 
+def deployment(image: str, track: str = "stable") -> Object:
+    labels = {"app": "breast-cancer-api", "version": track}
+    containers = [{"name": "api", "image": image}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    return {
+        "metadata": {"name": f"breast-cancer-api-{track}", "labels": labels},
+        "spec": {"replicas": 3, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
 @pytest.fixture
 def cluster(connected: KubernetesApi) -> KubernetesCluster:
     return KubernetesCluster("", "breast-cancer")
@@ -52,6 +63,19 @@ def test_pods_of_both_tracks(cluster: KubernetesCluster, connected: KubernetesAp
     ]
     assert connected.requests[-1].path == f"{PODS}?labelSelector=app%3Dbreast-cancer-api"
     assert connected.requests[-1].headers["authorization"] == "Bearer none"
+
+
+def test_deployments_of_both_tracks(cluster: KubernetesCluster, connected: KubernetesApi) -> None:
+    listed = [deployment("app:1"), deployment("app:2", "canary")]
+    connected.answers[DEPLOYMENTS] = (200, {"items": listed})
+    assert cluster.deployed() == {"stable": Deployed("app:1", 3), "canary": Deployed("app:2", 3)}
+    assert connected.requests[-1].path == f"{DEPLOYMENTS}?labelSelector=app%3Dbreast-cancer-api"
+    connected.answers[DEPLOYMENTS] = (403, status("deployments is forbidden"))
+    with pytest.raises(UnreachableError) as caught:
+        cluster.deployed()
+    assert str(caught.value) == (
+        "the cluster does not list its Deployments: 403 Forbidden: deployments is forbidden"
+    )
 
 
 def test_pod_of_no_track(cluster: KubernetesCluster, connected: KubernetesApi) -> None:

@@ -1,4 +1,4 @@
-"""What is under way and what was: who may do what, and how it is kept."""
+"""What is under way and what was, what stays because of it, and how it is kept."""
 
 from typing import Any
 
@@ -10,21 +10,16 @@ from hypothesis import strategies as st
 import canary.releases
 from canary.cluster import KubernetesCluster, UnreachableError
 from canary.releases import (
-    LONGEST_HISTORY,
     Entry,
     Holder,
     RefusedError,
     Releases,
     Run,
     Store,
-    begin,
-    finish,
-    is_held,
     kept_image,
-    mine,
-    move,
-    to_roll_back,
+    last_release,
 )
+from canary.verbs import move
 from tests.kubernetes_api import KubernetesApi, status
 
 NOW = 1000.0
@@ -51,84 +46,52 @@ def entry(action: str = "promoted", before: str = "app:1", after: str = "app:2")
     )
 
 
-def alive(holder: Holder) -> bool:
-    return True
-
-
-def dead(holder: Holder) -> bool:
-    return False
-
-
-def test_begin_when_nothing_is_under_way() -> None:
-    before = Releases(None, [entry()])
-    assert begin(before, run(), NOW, alive) == Releases(run(), [entry()])
-
-
-def test_begin_while_another_is_tried() -> None:
-    before = Releases(run(phase="promoting"))
-    with pytest.raises(RefusedError, match=r"^me@here tries the canary app:2 since 2026-05-04: "):
-        begin(before, run(id="2"), NOW, alive)
-    assert begin(before, run(id="2"), NOW, dead) == Releases(run(id="2"))
-    assert begin(before, run(id="2"), NOW + 60, alive) == Releases(run(id="2"))
-
-
-def test_begin_while_one_waits() -> None:
-    before = Releases(run(phase="waiting"))
-    with pytest.raises(RefusedError, match=r"^The canary app:2 waits for a decision: "):
-        begin(before, run(id="2", canary_image="app:3"), NOW, dead)
-    assert begin(before, run(id="2"), NOW, alive) == Releases(run(id="2"))
-
-
-def test_held_until_it_expires_or_its_playbook_is_gone() -> None:
-    assert is_held(run(), NOW, alive)
-    assert not is_held(run(), NOW, dead)
-    assert not is_held(run(expires=NOW), NOW, alive)
-
-
-def test_move() -> None:
-    before = Releases(run(), [entry()])
-    assert move(before, "1", "waiting") == Releases(run(phase="waiting"), [entry()])
-
-
-@pytest.mark.parametrize("releases", [Releases(), Releases(run(id="2"))])
-def test_run_that_somebody_has_ended(releases: Releases) -> None:
-    with pytest.raises(RefusedError, match=r"^Somebody else has ended this canary"):
-        mine(releases, "1")
-    with pytest.raises(RefusedError, match=r"^Somebody else has ended this canary"):
-        move(releases, "1", "promoting")
-
-
-def test_finish_keeps_the_newest() -> None:
-    entries = [entry(after=str(number)) for number in range(LONGEST_HISTORY)]
-    after = finish(Releases(run(), entries), entry("stopped"))
-    assert after == Releases(None, [*entries[1:], entry("stopped")])
-
-
 @pytest.mark.parametrize(
-    ("actions", "is_found"),
+    ("actions", "last"),
     [
-        ([], False),
-        (["stopped"], False),
-        (["promoted"], True),
-        (["promoted", "stopped"], True),
-        (["promoted", "rolled back"], False),
-        (["promoted", "rolled back", "promoted", "stopped"], True),
+        ([], None),
+        (["stopped"], None),
+        (["promoted"], 0),
+        (["promoted", "stopped"], 0),
+        (["promoted", "rolled back"], 1),
+        (["promoted", "rolled back", "promoted", "stopped"], 2),
     ],
 )
-def test_to_roll_back(actions: list[str], is_found: bool) -> None:
+def test_last_release(actions: list[str], last: int | None) -> None:
     history = [entry(action, after=str(number)) for number, action in enumerate(actions)]
-    promoted = [each for each in history if each.action == "promoted"]
-    assert to_roll_back(Releases(None, history)) == (promoted[-1] if is_found else None)
+    assert last_release(Releases(None, history)) == (None if last is None else history[last])
+
+
+def test_target() -> None:
+    phases = ("testing", "waiting", "promoting", "stopping", "rolling back")
+    targets = [run(phase=phase).target for phase in phases]
+    assert targets == ["app:1", "app:1", "app:2", "app:1", "app:1"]
 
 
 def test_what_was_promoted_stays() -> None:
     promoted = Releases(None, [entry(), entry("stopped", "app:9", "app:2")])
-    why = "me@here promoted from app:1 to it on 2026-05-04"
+    why = "me@here promoted from app:1 to app:2 on 2026-05-04"
     assert kept_image(promoted, "app:2", "app:1") == ("app:2", why)
     assert kept_image(promoted, "app:2", "app:3") == ("", "")  # something new is wanted
     assert kept_image(promoted, "app:2", "app:2") == ("", "")
-    assert kept_image(promoted, "", "app:1") == ("", "")  # nothing is deployed yet
+    assert kept_image(promoted, "app:2", "") == ("", "")  # nothing is to be deployed
     assert kept_image(Releases(), "app:2", "app:1") == ("", "")
+
+
+def test_what_several_promotions_have_replaced_does_not_come_back() -> None:
+    chain = [entry(), entry(before="app:2", after="app:3")]
+    why = "me@here promoted from app:1 to app:2 on 2026-05-04"
+    assert kept_image(Releases(None, chain), "app:3", "app:1") == ("app:3", why)
+    back = Releases(None, [*chain, entry("rolled back", "app:3", "app:2")])
+    assert kept_image(back, "app:2", "app:1") == ("app:2", why)
+    assert kept_image(back, "app:2", "app:3")[0] == "app:2"
+    assert kept_image(back, "app:3", "app:1") == ("", "")  # deployed by hand since
+
+
+def test_what_a_deployment_has_replaced_may_come_back() -> None:
+    broken = Releases(None, [entry(), entry(before="app:5", after="app:6")])
+    assert kept_image(broken, "app:6", "app:5")[0] == "app:6"
+    assert kept_image(broken, "app:6", "app:1") == ("", "")
 
 
 def test_what_a_canary_is_compared_with_stays() -> None:
@@ -149,9 +112,9 @@ def test_nothing_is_kept_yet(store: Store, connected: KubernetesApi) -> None:
 
 
 def test_what_is_written_is_read(store: Store, connected: KubernetesApi) -> None:
-    first = store.update(lambda before: begin(before, run(), NOW, alive))
+    first = store.update(lambda before: Releases(run()))
     assert store.read() == first == Releases(run())
-    second = store.update(lambda before: finish(before, entry()))
+    second = store.update(lambda before: Releases(None, [entry()]))
     assert store.read() == second == Releases(None, [entry()])
     writes = [each for each in connected.asked if not each.startswith("GET")]
     assert writes == [f"POST {CONFIG_MAPS}", f"PUT {CONFIG_MAP}"]
@@ -162,8 +125,8 @@ def test_what_is_written_is_read(store: Store, connected: KubernetesApi) -> None
 
 def test_second_of_two_writers_is_refused(store: Store) -> None:
     def meanwhile(before: Releases) -> Releases:
-        store.update(lambda found: finish(found, entry("stopped")))
-        return finish(before, entry())
+        store.update(lambda found: Releases(None, [*found.history, entry("stopped")]))
+        return Releases(None, [*before.history, entry()])
 
     for _ in range(2):  # the ConfigMap is created, and then replaced
         before = store.read()

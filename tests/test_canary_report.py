@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from canary.judge import judge
 from canary.observation import Histogram, Observation
-from canary.report import WIDTH, Report, Step, html, table
+from canary.report import WIDTH, Report, Step, concluded, html, reasons, table
 from canary.thresholds import Thresholds
+from canary.verdict import Outcome
 from tests.canaries import latencies, observed, scores, track
 
 
@@ -59,6 +60,12 @@ BROKEN = report(
     ),
     steps=[],
 )
+UNSEEN = replace(
+    SLOW,
+    steps=[],
+    observation=None,
+    verdict=concluded([], Outcome.ERROR, ["no pod of the stable track is ready"]),
+)
 
 
 def test_the_terminals_table() -> None:
@@ -93,6 +100,24 @@ def test_the_terminals_table_of_a_broken_run() -> None:
     assert "predictions  ERROR         The canary's score histogram has 3 counts" in text
 
 
+def test_the_terminals_table_when_nothing_was_seen() -> None:
+    text = table(UNSEEN)
+    assert text.startswith("Canary 20260504-100000: ERROR, rolled back\n")
+    assert "canary       registry.example:5000/breast-cancer-api:new, model unknown\n" in text
+    assert text.endswith("\nrun          ERROR         no pod of the stable track is ready\n")
+    assert "requests" not in text.replace("requested", "")
+
+
+def test_verdict_of_the_last_step_is_not_repeated() -> None:
+    verdict = SLOW.verdict
+    assert concluded(SLOW.steps, verdict.outcome, reasons(verdict)) == verdict
+    ended = concluded(SLOW.steps, Outcome.ERROR, ["it is away", *reasons(verdict)])
+    assert [part.reason for part in ended.parts] == [
+        "it is away",
+        *(part.reason for part in verdict.parts),
+    ]
+
+
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=400))
 def test_no_line_is_longer_than_the_terminal(text: str) -> None:
     long = replace(SLOW, canary_image=text, run=text, decision=text)
@@ -100,7 +125,7 @@ def test_no_line_is_longer_than_the_terminal(text: str) -> None:
 
 
 def test_json_comes_back() -> None:
-    for each in (SLOW, BROKEN):
+    for each in (SLOW, BROKEN, UNSEEN):
         assert msgspec.json.decode(msgspec.json.encode(each), type=Report) == each
 
 
@@ -147,7 +172,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
-@pytest.mark.parametrize("shown", [SLOW, BROKEN], ids=["slow", "broken"])
+@pytest.mark.parametrize("shown", [SLOW, BROKEN, UNSEEN], ids=["slow", "broken", "unseen"])
 def test_the_page_in_a_browser(
     browser: Browser, tmp_path: Path, shown: Report, width: int, scheme: Any
 ) -> None:

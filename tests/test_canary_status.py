@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
@@ -46,11 +47,14 @@ def test_a_canary_beside_it(
         send(canary_1.url, dataset.X[:5].tolist())
 
     monkeypatch.setattr(time, "sleep", meanwhile)
-    told = status(local_cluster, Releases(run(phase="promoting"), [entry()]), BOTH, 3)
+    promoting = run(phase="promoting", verdict="fail: x", note="by hand")
+    told = status(local_cluster, Releases(promoting, [entry()]), BOTH, 3)
     assert told["tracks"]["stable"]["pods"] == "2 of 3 are ready"
     assert told["tracks"]["canary"]["requests"] == 5
     assert told["split"] == "33% asked for, 100% seen of 5 requests in 3 s, to the canary"
-    assert told["under way"] == "app:2: promoting, by me@here since 2026-05-04"
+    assert told["under way"] == (
+        "app:2: promoting, by me@here since 2026-05-04 (model unknown; fail: x; by hand)"
+    )
     assert told["history"] == ["2026-05-04 me@here promoted: app:1 -> app:2 (model 0123; pass)"]
 
 
@@ -62,10 +66,11 @@ def test_nothing_is_ready_and_nothing_is_asked(local_cluster: LocalCluster) -> N
 
 
 def test_history_of_an_unknown_model(local_cluster: LocalCluster) -> None:
-    stopped = entry("stopped")
-    stopped.model_versions.clear()
+    stopped = replace(entry("stopped"), model_versions=[], verdict="", note="interrupted")
     [line] = status(local_cluster, Releases(None, [stopped]), {}, 0)["history"]
-    assert line == "2026-05-04 me@here stopped: app:1 -> app:2 (model unknown; pass)"
+    assert line == (
+        "2026-05-04 me@here stopped: app:1 -> app:2 (model unknown; not judged; interrupted)"
+    )
 
 
 def test_cluster_that_is_away(local_cluster: LocalCluster) -> None:

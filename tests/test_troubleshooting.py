@@ -32,7 +32,8 @@ from canary.thresholds import Thresholds
 from tests import messages
 from tests.canaries import observed, track
 from tests.conftest import ROOT
-from web.batch import JSON, BatchDecoder
+from web.accept import JSON
+from web.batch import BatchDecoder
 from web.logs import JsonFormatter
 from web.problems import ProblemError, problem_response
 from web.requests import FeatureDecoder, media_type, read_body
@@ -149,7 +150,8 @@ def requests() -> list[str]:
         lambda: one.decode(b'{"features": {"mean radiu": 1}}'),
         lambda: many.decode(JSON, b'{"instances": [[], []]}'),
     )
-    failure = bytes(problem_response("internal-error", "", "1").body).decode()
+    sent.state.request_id = "1"
+    failure = bytes(problem_response(sent, "internal-error", "").body).decode()
     return [NO_BASIS, failure, *refusals(attempts, ProblemError)]
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ try:
     import msgspec
 
     from canary.observation import Observation
-    from canary.report import Report, Step, html, table
+    from canary.report import Report, Step, concluded, html, table
     from canary.thresholds import Thresholds
+    from canary.verdict import Outcome
 except ImportError:
     HAS_PROJECT = False
 else:
@@ -36,16 +38,26 @@ options:
     type: str
     required: true
   observation:
-    description: All that was seen, as M(canary_step) returns it.
+    description: All that was seen, as M(canary_step) returns it; empty when nothing was.
     type: dict
-    required: true
+    default: {}
   steps:
     description: The steps, as M(canary_step) returns them.
     type: list
     elements: dict
+    default: []
+  outcome:
+    description: What the run came to in the end.
+    type: str
+    choices: [pass, fail, inconclusive, error]
     required: true
+  reasons:
+    description: Why; those that are not the judge's own are put before his.
+    type: list
+    elements: str
+    default: []
   decision:
-    description: What becomes of the canary.
+    description: What has become of the canary.
     type: str
     required: true
   thresholds:
@@ -67,6 +79,7 @@ EXAMPLES = r"""
     namespace: breast-cancer
     observation: "{{ canary_seen.observation }}"
     steps: "{{ canary_seen.steps }}"
+    outcome: pass
     decision: promoted
 """
 
@@ -87,18 +100,18 @@ page:
 
 
 def report(given: dict[str, Any]) -> Report:
-    observation = msgspec.convert(given["observation"], Observation)
+    observation = given["observation"]
     steps = msgspec.convert(given["steps"], list[Step])
     return Report(
         run=given["run"]["id"],
         started=given["run"]["started"],
-        ended=observation.ended,
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
         namespace=given["namespace"],
         stable_image=given["run"]["stable_image"],
         canary_image=given["run"]["canary_image"],
         steps=steps,
-        observation=observation,
-        verdict=steps[-1].verdict,
+        observation=msgspec.convert(observation, Observation) if observation else None,
+        verdict=concluded(steps, Outcome(given["outcome"]), given["reasons"]),
         decision=given["decision"],
         thresholds=Thresholds.merged(given["thresholds"]),
     )
@@ -110,8 +123,10 @@ def main() -> None:
             "directory": {"type": "path", "required": True},
             "run": {"type": "dict", "required": True},
             "namespace": {"required": True},
-            "observation": {"type": "dict", "required": True},
-            "steps": {"type": "list", "elements": "dict", "required": True},
+            "observation": {"type": "dict", "default": {}},
+            "steps": {"type": "list", "elements": "dict", "default": []},
+            "outcome": {"choices": ["pass", "fail", "inconclusive", "error"], "required": True},
+            "reasons": {"type": "list", "elements": "str", "default": []},
             "decision": {"required": True},
             "thresholds": {"type": "dict", "default": {}},
         },

@@ -28,10 +28,6 @@ options:
     description: Namespace of the app.
     type: str
     required: true
-  images:
-    description: The images of the tracks that are deployed, by V(stable) and V(canary).
-    type: dict
-    required: true
   seconds:
     description: How long to watch.
     type: float
@@ -47,8 +43,6 @@ EXAMPLES = r"""
 - name: Tell how it stands
   canary_status:
     namespace: breast-cancer
-    images:
-      stable: breast-cancer-api:0123456789ab
 """
 
 RETURN = r"""
@@ -64,7 +58,6 @@ def main() -> None:
         argument_spec={
             "context": {"default": ""},
             "namespace": {"required": True},
-            "images": {"type": "dict", "required": True},
             "seconds": {"type": "float", "default": 3},
         },
         supports_check_mode=True,
@@ -76,7 +69,8 @@ def main() -> None:
         module.fail_json(msg=f"seconds: {given['seconds']:g} are not from 0 to {MOST_SECONDS}")
     try:
         cluster = KubernetesCluster(given["context"], given["namespace"])
-        told = status(cluster, Store(cluster).read(), given["images"], given["seconds"])
+        images = {track: found.image for track, found in cluster.deployed().items()}
+        told = status(cluster, Store(cluster).read(), images, given["seconds"])
     except (RefusedError, UnreachableError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, status=told)

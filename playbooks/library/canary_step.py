@@ -14,11 +14,12 @@ try:
     from canary.judge import judge
     from canary.observation import Observation
     from canary.observe import Images, Traffic, observe
-    from canary.releases import RefusedError, Store, mine
-    from canary.report import Step
+    from canary.releases import RefusedError, Store
+    from canary.report import Step, reasons
     from canary.source import choose_source
     from canary.thresholds import Thresholds
     from canary.tracks import merge, split
+    from canary.verbs import mine
 except ImportError:
     HAS_PROJECT = False
 else:
@@ -177,7 +178,7 @@ def take(given: Object) -> Object:
             f" asked for, {seen_split} seen; counted by {source.name}: {verdict.outcome}"
         ),
         "outcome": verdict.outcome.value,
-        "reasons": [f"{part.name}: {part.outcome}: {part.reason}" for part in verdict.parts],
+        "reasons": reasons(verdict),
         "observation": msgspec.to_builtins(seen),
         "steps": [*given["steps"], msgspec.to_builtins(step)],
     }

@@ -135,6 +135,8 @@ def wait(read: Callable[[], Object], replicas: int, progress: float, timeout: fl
         try:
             deployment = read()
         except (client.ApiException, HTTPError) as error:
+            if isinstance(error, client.ApiException) and error.status == 404:
+                return Outcome(False, "somebody has removed the Deployment")
             message, status = f"the cluster does not answer ({reason(error)})", status_before
         else:
             message, status = lacking(deployment, replicas), counts(deployment)

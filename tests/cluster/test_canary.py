@@ -32,6 +32,7 @@ from tests.roles.conftest import BIN
 from tests.roles.test_site import changes
 
 RATE, SECONDS = 100, 12
+PATIENCE_SECONDS = 120
 Variant = Callable[..., str]
 
 TWO_STEPS = [{"replicas": 1, "duration": 12}, {"replicas": 3, "duration": 6}]
@@ -93,6 +94,39 @@ def variant(served: Deployed) -> Iterator[Variant]:
         call("docker", "image", "rm", "--force", name)
 
 
+class Play:
+    """A playbook that goes on while the test does, and is killed if it has not ended by then."""
+
+    def __init__(self, site: Deployed, playbook: str, **variables: Any) -> None:
+        command = site.cluster_command(f"playbooks/{playbook}.yml", **{**FAST, **variables})
+        self.log = site.directory / "play.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [str(BIN / command[0]), *command[1:]],
+                cwd=site.directory,
+                env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> "Play":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def said(self) -> str:
+        return " ".join(self.log.read_text(encoding="utf-8").split())
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while text not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.2)
+
+
 def stable_image() -> str:
     pod = read("deployment", "breast-cancer-api")["spec"]["template"]["spec"]
     name: str = pod["containers"][0]["image"]
@@ -106,6 +140,20 @@ def stable_pods() -> dict[str, int]:
         for pod in read("pods", "--selector=version=stable")["items"]
         if "deletionTimestamp" not in pod["metadata"]
     }
+
+
+def serving_images() -> set[str]:
+    """Return the images of the stable pods that are to stay; nothing until 3 of them are ready."""
+    pods = [
+        pod
+        for pod in read("pods", "--selector=version=stable")["items"]
+        if "deletionTimestamp" not in pod["metadata"]
+    ]
+    is_ready = [
+        status["ready"] for pod in pods for status in pod["status"].get("containerStatuses", [])
+    ]
+    images = {pod["spec"]["containers"][0]["image"] for pod in pods}
+    return images if is_ready == [True] * 3 else set()
 
 
 def releases() -> Object:
@@ -156,8 +204,10 @@ def test_good_canary_is_promoted(served: Deployed) -> None:
     entry = last_entry()
     assert (entry["action"], entry["from_image"], entry["to_image"]) == ("promoted", before, after)
     assert len(entry["model_versions"]) == 1
+    assert (entry["verdict"], entry["note"]) == ("pass", "")
     report = newest_report(served)
-    assert report.verdict.outcome == Outcome.PASS
+    assert (report.verdict.outcome, report.decision) == (Outcome.PASS, "promoted")
+    assert report.observation
     assert report.observation.canary.generated > 200
     assert report.observation.canary.requests > report.observation.canary.generated
     assert [step.requested_split for step in report.steps] == [0.25, 0.5]
@@ -192,23 +242,25 @@ def test_status_tells_both_tracks_and_the_history(served: Deployed) -> None:
 
 
 def test_rollback_after_a_promotion_is_quick_and_loses_nothing(served: Deployed) -> None:
-    former = last_entry()["from_image"]
+    promoted = last_entry()
+    former = promoted["from_image"]
     with steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load, watched_readiness() as ready:
         started = time.monotonic()
-        result = served.on_cluster("playbooks/rollback.yml", **FAST)
-        seconds = time.monotonic() - started
-    assert result.returncode == 0, result.stdout
-    print(f"rolled back in {seconds:.1f} s")
+        with Play(served, "rollback") as play:
+            while serving_images() != {former}:
+                assert time.monotonic() - started < 30
+            assert play.process.wait(PATIENCE_SECONDS) == 0, play.said()
     assert failures(load.new, load.kept) == []
     assert min(ready) >= 3
     assert stable_image() == former
-    assert last_entry()["action"] == "rolled back"
+    entry = last_entry()
+    assert (entry["action"], entry["note"]) == ("rolled back", "by hand")
+    for known in ("model_versions", "verdict"):
+        assert entry[known] == promoted[known]
     again = served.on_cluster("playbooks/rollback.yml", **FAST)
     assert "no promotion to go back behind" in said(again)
     assert (again.returncode, changes(again.stdout)) == (0, 0)
 
-
-PATIENCE_SECONDS = 120
 
 BAD = {
     "answers 500 now and then": (
@@ -239,7 +291,8 @@ def test_bad_canary_is_stopped(served: Deployed, variant: Variant, kind: str) ->
     code, reason = BAD[kind]
     image, pods = stable_image(), stable_pods()
     settings = {**FAST, "app_progress_seconds": 15, "canary_image": variant(**code)}
-    with watched_readiness() as ready:
+    settings["canary_steps"] = TWO_STEPS  # of which there is only the first
+    with steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load, watched_readiness() as ready:
         result = served.on_cluster("playbooks/canary.yml", **settings)
     assert result.returncode != 0
     assert "was not promoted" in said(result)
@@ -249,6 +302,13 @@ def test_bad_canary_is_stopped(served: Deployed, variant: Variant, kind: str) ->
     assert min(ready) >= 3
     assert_no_canary()
     assert last_entry()["action"] == "stopped"
+    report = newest_report(served)
+    assert (report.canary_image, report.decision) == (settings["canary_image"], "stopped")
+    assert report.verdict.outcome == Outcome.FAIL
+    assert len(report.steps) == (0 if kind == "never gets ready" else 1)
+    if kind == "never gets ready":
+        assert failures(load.new, load.kept) == []
+        assert [part.name for part in report.verdict.parts] == ["run"]
 
 
 def test_fast_and_wrong_canary_is_stopped(served: Deployed, tmp_path: Path) -> None:
@@ -285,7 +345,16 @@ def test_image_that_is_nowhere(served: Deployed) -> None:
     assert "There is no image nowhere:1" in said(result)
 
 
-def test_canary_that_waits(served: Deployed, variant: Variant) -> None:
+# A task is printed when it has ended: these are the last ones before what is to be interrupted.
+START, ANALYSIS, PROMOTION, REMOVAL = (
+    "TASK [app : Apply its Deployment]",
+    "TASK [canary : Tell what comes]",
+    "TASK [app : See the rollout through]",
+    "TASK [app : Remove the canary]",
+)
+
+
+def test_canary_that_waits_and_verbs_that_are_killed(served: Deployed, variant: Variant) -> None:
     image, tried = stable_image(), variant()
     result = served.on_cluster(
         "playbooks/canary.yml", **FAST, canary_image=tried, canary_auto=False
@@ -294,84 +363,77 @@ def test_canary_that_waits(served: Deployed, variant: Variant) -> None:
     other = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=variant())
     assert other.returncode != 0
     assert f"The canary {tried} waits for a decision" in said(other)
-    with (served.directory / "static" / "style.css").open("a", encoding="utf-8") as file:
-        file.write("/* changed */\n")
-    site = served.on_cluster("site.yml", **FAST)
-    assert site.returncode == 0, site.stdout
-    assert f"{image} stays: the canary {tried} is compared with it" in said(site)
-    promoted = served.on_cluster("playbooks/promote.yml", **FAST)
-    assert promoted.returncode == 0, promoted.stdout
-    assert stable_image() == tried
-    assert_no_canary()
-
-
-class Play:
-    """A canary that is tried while the test goes on, and killed in the end."""
-
-    def __init__(self, site: Deployed, image: str, **variables: Any) -> None:
-        settings = {**FAST, "canary_image": image, **variables}
-        command = site.cluster_command("playbooks/canary.yml", **settings)
-        self.log = site.directory / "play.log"
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [str(BIN / command[0]), *command[1:]],
-                cwd=site.directory,
-                env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def __enter__(self) -> "Play":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while text not in " ".join(self.log.read_text(encoding="utf-8").split()):
-            assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, self.log.read_text(encoding="utf-8")
-            time.sleep(0.2)
-
-
-# A task is printed when it has ended: these are the last ones before what is to be interrupted.
-START, ANALYSIS, PROMOTION = (
-    "TASK [app : Apply its Deployment]",
-    "TASK [canary : Tell what comes]",
-    "TASK [app : See the rollout through]",
-)
+    kubectl("scale", "deployment/breast-cancer-api", "--replicas=2")  # app_replicas are 3
+    for verb, stage, image_after, action in (
+        ("promote", REMOVAL, tried, "promoted"),
+        ("rollback", PROMOTION, image, "rolled back"),
+    ):
+        with Play(served, verb) as play:
+            play.wait_for(stage)
+        result = served.on_cluster(f"playbooks/{verb}.yml", **FAST)
+        assert result.returncode == 0, result.stdout
+        assert stable_image() == image_after
+        assert_no_canary()
+        entry = last_entry()
+        assert (entry["action"], entry["verdict"]) == (action, "pass")
+        assert entry["note"].startswith("by hand")
+    assert len(stable_pods()) == 2
+    kubectl("scale", "deployment/breast-cancer-api", "--replicas=3")
 
 
 def test_next_run_brings_a_killed_one_to_its_end(served: Deployed, variant: Variant) -> None:
     first, second, third = variant(), variant(), variant()
-    with Play(served, first) as play:
-        play.wait_for(START)
-    with Play(served, second, canary_steps=[{"replicas": 1, "duration": 100}]) as play:
-        play.wait_for(f"was interrupted while it was testing: {first}")
-        play.wait_for(ANALYSIS)
-        other = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=third)
-        assert other.returncode != 0
-        assert "wait for its end, or end it: playbooks/rollback.yml" in said(other)
-    with Play(served, third) as play:
-        play.wait_for(f"was interrupted while it was testing: {second}")
-        play.wait_for(PROMOTION)
-    result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=third)
+    long = [{"replicas": 1, "duration": 600}]
+    with steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load:
+        with Play(served, "canary", canary_image=first) as play:
+            play.wait_for(START)
+        with Play(served, "canary", canary_image=second, canary_steps=long) as play:
+            play.wait_for(f"was interrupted while it was testing: {first}")
+            play.wait_for(ANALYSIS)
+            other = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=third)
+            assert other.returncode != 0
+            assert "wait for its end, or end it: playbooks/rollback.yml" in said(other)
+            image, pods = stable_image(), stable_pods()
+            with (served.directory / "static" / "style.css").open("a", encoding="utf-8") as file:
+                file.write("/* changed */\n")
+            site = served.on_cluster("site.yml", **FAST)
+            assert site.returncode == 0, site.stdout
+            assert f"{image} stays: the canary {second} is compared with it" in said(site)
+            assert stable_pods() == pods
+        with Play(served, "canary", canary_image=third) as play:
+            play.wait_for(f"was interrupted while it was testing: {second}")
+            play.wait_for(PROMOTION)
+        result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=third)
     assert result.returncode == 0, result.stdout
     assert f"was interrupted while it was promoting: {third}" in said(result)
+    assert failures(load.new, load.kept) == []
     assert stable_image() == third
     assert_no_canary()
     assert len(stable_pods()) == 3
+    entry = last_entry()
+    assert (entry["verdict"], entry["note"]) == ("pass", "interrupted")
+    assert len(entry["model_versions"]) == 1
 
 
-@pytest.mark.parametrize("stage", [START, PROMOTION])
-def test_rollback_ends_a_killed_one(served: Deployed, variant: Variant, stage: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "is_killed"), [(PROMOTION, True), (START, False), (PROMOTION, False)]
+)
+def test_rollback_ends_a_run_that_is_killed_or_goes_on(
+    served: Deployed, variant: Variant, stage: str, is_killed: bool
+) -> None:
     image = stable_image()
-    with Play(served, variant()) as play:
+    with (
+        steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load,
+        Play(served, "canary", canary_image=variant()) as play,
+    ):
         play.wait_for(stage)
-    result = served.on_cluster("playbooks/rollback.yml", **FAST)
-    assert result.returncode == 0, result.stdout
+        if is_killed:
+            play.process.kill()
+        result = served.on_cluster("playbooks/rollback.yml", **FAST)
+        assert result.returncode == 0, result.stdout
+        assert play.process.wait(PATIENCE_SECONDS) != 0
+    assert failures(load.new, load.kept) == []
+    assert is_killed or "Somebody else has ended this canary" in play.said()
     assert stable_image() == image
     assert_no_canary()
     assert len(stable_pods()) == 3
@@ -384,6 +446,7 @@ def test_prometheus_counts_where_there_is_one(served: Deployed, variant: Variant
     assert result.returncode == 0, result.stdout
     assert "counted by Prometheus: pass" in said(result)
     seen = newest_report(served).observation
+    assert seen
     assert seen.stable.generated + seen.canary.generated == RATE * SECONDS
 
 

@@ -11,10 +11,10 @@ from canary.holder import holder
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, write_kubeconfig
 from tests.roles.modules import Module, Object
+from tests.test_canary_cluster import DEPLOYMENTS, deployment
 from tests.test_canary_releases import CONFIG_MAP
 
-IMAGES: Object = {"stable_image": "app:1", "canary_image": "app:2"}
-ENTRY: Object = {"action": "promoted", "from_image": "app:1", "to_image": "app:2"}
+STABLE: Object = {"image": "app:1", "replicas": 3}
 
 
 @pytest.fixture
@@ -23,9 +23,21 @@ def releases(capsys: pytest.CaptureFixture[str]) -> Module:
 
 
 @pytest.fixture
-def begun(releases: Module, connected: KubernetesApi) -> Object:
+def served(connected: KubernetesApi) -> KubernetesApi:
+    """A cluster whose stable track runs app:1."""
+    run(connected, stable="app:1")
+    return connected
+
+
+def run(api: KubernetesApi, **images: str) -> None:
+    items = [deployment(image, track) for track, image in images.items()]
+    api.answers[DEPLOYMENTS] = (200, {"items": items})
+
+
+@pytest.fixture
+def begun(releases: Module, served: KubernetesApi) -> Object:
     """A run of this process's own that has begun."""
-    run: Object = releases(action="begin", **IMAGES)["run"]
+    run: Object = releases(action="begin", canary_image="app:2")["run"]
     return run
 
 
@@ -36,100 +48,151 @@ def kept(connected: KubernetesApi) -> Object:
 
 NOTHING = {
     "changed": False,
+    "tracks": {"stable": STABLE},
     "run": {},
-    "is_held": False,
-    "left_over": {},
+    "target": "",
+    "is_interrupted": False,
     "history": [],
-    "to_roll_back": {},
     "kept_image": "",
     "kept_reason": "",
 }
 
 
-def test_look_at_nothing(releases: Module, connected: KubernetesApi) -> None:
+def test_look_at_nothing(releases: Module, served: KubernetesApi) -> None:
     result = releases()
     assert {name: result[name] for name in NOTHING} == NOTHING
-    assert connected.config_maps == {}
+    assert served.config_maps == {}
 
 
-def test_a_run_from_its_begin_to_its_end(releases: Module, connected: KubernetesApi) -> None:
-    begun = releases(action="begin", seconds=60, **IMAGES)
+def test_a_run_from_its_begin_to_its_end(releases: Module, served: KubernetesApi) -> None:
+    begun = releases(action="begin", seconds=60, canary_image="app:2")
     assert begun["changed"]
-    assert begun["is_held"]
-    run = begun["run"]
-    assert (run["phase"], run["stable_image"], run["canary_image"]) == ("testing", "app:1", "app:2")
-    assert run["holder"]["pid"] == holder().pid
-    assert kept(connected)["run"] == run
+    assert (begun["is_interrupted"], begun["target"]) == (False, "app:1")
+    under_way = begun["run"]
+    assert (under_way["phase"], under_way["stable_image"]) == ("testing", "app:1")
+    assert under_way["holder"]["pid"] == holder().pid
+    assert kept(served)["run"] == under_way
 
-    same = releases(action="move", run_id=run["id"], phase="testing")
-    assert not same["changed"]
-    moved = releases(action="move", run_id=run["id"], phase="promoting")
-    assert moved["changed"]
-    assert moved["run"] == kept(connected)["run"] == {**run, "phase": "promoting"}
+    id = under_way["id"]
+    assert not releases(action="move", run_id=id, phase="testing")["changed"]
+    found: Object = {"verdict": "pass", "model_versions": ["0123"]}
+    moved = releases(action="move", run_id=id, phase="promoting", **found)
+    assert (moved["changed"], moved["target"]) == (True, "app:2")
+    assert moved["run"] == kept(served)["run"] == {**under_way, "phase": "promoting", **found}
 
-    entry = {**ENTRY, "model_versions": ["0123"], "verdict": "pass"}
-    done = releases(action="finish", run_id=run["id"], entry=entry)
+    run(served, stable="app:2")
+    done = releases(action="finish", run_id=id)
     assert done["changed"]
-    assert (done["run"], done["is_held"]) == ({}, False)
+    assert (done["run"], done["target"]) == ({}, "")
     [last] = done["history"]
-    assert {name: last[name] for name in entry} == entry
+    end = {"action": "promoted", "from_image": "app:1", "to_image": "app:2", **found}
+    assert {name: last[name] for name in end} == end
     assert last["who"] == str(holder())
-    assert done["to_roll_back"] == last
-    assert kept(connected) == {"run": None, "history": [last]}
+    assert kept(served) == {"run": None, "history": [last]}
 
 
-def test_begin_in_check_mode(releases: Module, connected: KubernetesApi) -> None:
-    result = releases(check=True, action="begin", **IMAGES)
+def test_by_hand(releases: Module, begun: Object, served: KubernetesApi) -> None:
+    releases(action="move", run_id=begun["id"], phase="waiting", verdict="fail: x")
+    assert "app:2 has not passed (fail: x)" in releases.fails(action="promote")
+    taken = releases(action="promote", override=True)
+    assert taken["target"] == "app:2"
+    assert taken["run"]["id"] != begun["id"]
+    run(served, stable="app:2", canary="app:2")
+    [last] = releases(action="finish", run_id=taken["run"]["id"])["history"]
+    assert (last["verdict"], last["note"]) == ("fail: x", "by hand, overriding the verdict")
+    assert not releases(action="promote")["changed"]
+
+    run(served, stable="app:2")
+    back = releases(action="roll back")
+    assert (back["run"]["phase"], back["target"]) == ("rolling back", "app:1")
+    run(served, stable="app:1")
+    releases(action="finish", run_id=back["run"]["id"])
+    assert releases(action="roll back")["run"] == {}
+
+
+def test_what_runs_is_looked_at_after_a_run_was_taken(
+    releases: Module, begun: Object, served: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The playbook that had it may have deployed its canary since the look before."""
+    change = canary_releases.change
+
+    def meanwhile(*given: Any) -> Any:
+        run(served, stable="app:2", canary="app:2")
+        return change(*given)
+
+    monkeypatch.setattr(canary_releases, "change", meanwhile)
+    taken = releases(action="roll back")
+    assert (taken["run"]["phase"], taken["target"]) == ("stopping", "app:1")
+    assert {track["image"] for track in taken["tracks"].values()} == {"app:2"}
+
+
+def test_canary_without_a_run(releases: Module, served: KubernetesApi) -> None:
+    run(served, stable="app:1", canary="app:9")
+    taken = releases(action="roll back")["run"]
+    assert (taken["phase"], taken["canary_image"]) == ("stopping", "app:9")
+
+
+def test_interrupted(
+    releases: Module, begun: Object, served: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "try again" in releases.fails(action="recover")
+    monkeypatch.setattr(canary_releases, "is_alive", lambda _: False)
+    assert releases()["is_interrupted"]
+    assert releases(action="recover")["run"]["phase"] == "stopping"
+
+
+def test_nothing_is_written_in_check_mode(releases: Module, served: KubernetesApi) -> None:
+    result = releases(check=True, action="begin", canary_image="app:2")
     assert (result["changed"], result["run"]) == (False, {})
-    assert connected.config_maps == {}
+    message = releases.fails(check=True, action="promote")
+    assert message.startswith("There is no canary to promote")
+    assert served.config_maps == {}
 
 
 def test_begin_while_this_playbook_tries_another(
-    releases: Module, begun: Object, connected: KubernetesApi
+    releases: Module, begun: Object, served: KubernetesApi
 ) -> None:
-    message = releases.fails(action="begin", **{**IMAGES, "canary_image": "app:3"})
+    message = releases.fails(action="begin", canary_image="app:3")
     assert message.startswith(f"{holder()} tries the canary app:2 since ")
-    assert kept(connected)["run"] == begun
-    taken = releases(action="begin", force=True, **IMAGES)
-    assert taken["left_over"] == begun
-    assert taken["run"]["id"] != begun["id"]
+    assert kept(served)["run"] == begun
 
 
 @pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("action", ["move", "finish"])
 def test_run_that_somebody_has_ended(releases: Module, action: str) -> None:
-    message = releases.fails(action=action, run_id="another", phase="waiting", entry=ENTRY)
+    message = releases.fails(action=action, run_id="another", phase="waiting")
     assert message.startswith("Somebody else has ended this canary")
 
 
 def test_image_that_stays(releases: Module, begun: Object) -> None:
-    wanted: Object = {"deployed_image": "app:1", "wanted_image": "app:3"}
+    wanted: Object = {"wanted_image": "app:3"}
     looked = releases(**wanted)
     assert looked["kept_image"] == "app:1"
     assert looked["kept_reason"] == "the canary app:2 is compared with it"
     message = releases.fails(**wanted, is_explicit=True)
     assert message.startswith("The canary app:2 is under way: ")
-    releases(action="finish", run_id=begun["id"], entry={**ENTRY, "to_image": "app:1"})
+    releases(action="move", run_id=begun["id"], phase="stopping")
+    releases(action="finish", run_id=begun["id"])
     assert releases(**wanted)["kept_image"] == ""
 
 
 def test_promoted_image_that_stays_unless_another_is_asked_for(
-    releases: Module, begun: Object
+    releases: Module, begun: Object, served: KubernetesApi
 ) -> None:
-    releases(action="finish", run_id=begun["id"], entry=ENTRY)
-    wanted: Object = {"deployed_image": "app:2", "wanted_image": "app:1"}
-    assert releases(**wanted)["kept_image"] == "app:2"
-    assert releases(**wanted, is_explicit=True)["kept_image"] == ""
+    releases(action="move", run_id=begun["id"], phase="promoting")
+    run(served, stable="app:2")
+    releases(action="finish", run_id=begun["id"])
+    assert releases(wanted_image="app:1")["kept_image"] == "app:2"
+    assert releases(wanted_image="app:1", is_explicit=True)["kept_image"] == ""
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"action": "end"}, "value of action must be one of: look, begin, move, finish"),
-        ({"action": "begin"}, "action is begin but all of the following are missing: stable_image"),
-        ({"action": "move"}, "action is move but all of the following are missing: run_id"),
+        ({"action": "end"}, "value of action must be one of: look, begin, recover, promote, "),
+        ({"action": "begin"}, "action is begin but all of the following are missing: canary_image"),
+        ({"action": "move"}, "action is move but all of the following are missing: run_id, phase"),
         ({"action": "finish"}, "action is finish but all of the following are missing: run_id"),
-        ({"action": "finish", "run_id": "1", "entry": {}}, "missing required arguments: action"),
         ({"action": "move", "run_id": "1", "phase": "x"}, "value of phase must be one of: testing"),
         ({"namespace": None}, "missing required arguments: namespace"),
         ({"seconds": "soon"}, "argument 'seconds' is of type"),
@@ -142,11 +205,16 @@ def test_wrong_arguments(
     assert connected.requests == []
 
 
+def test_nothing_runs(releases: Module, connected: KubernetesApi) -> None:
+    run(connected, canary="app:2")
+    assert releases.fails().startswith("Nothing runs in the namespace breast-cancer yet: ")
+
+
 def test_no_kubeconfig(releases: Module, kubeconfig: Path) -> None:
     assert releases.fails().startswith("there is no kubeconfig to be used (")
     write_kubeconfig(kubeconfig, free_port())
     assert "Expected" in releases.fails(context="there")
-    message = releases.fails(action="begin", **IMAGES)
+    message = releases.fails(action="begin", canary_image="app:2")
     assert message.startswith("the ConfigMap breast-cancer-releases cannot be read: ")
     assert message.endswith("Connection refused")
 

@@ -9,8 +9,9 @@ import pytest
 
 from canary.judge import judge
 from canary.observation import Cases, Histogram, Observation, Track
-from canary.report import Report, Step
+from canary.report import Report, Step, reasons
 from canary.thresholds import Thresholds
+from canary.verdict import Outcome, Part, Verdict
 from tests.roles.modules import Module, Object
 from tests.test_canary_releases import run
 
@@ -50,6 +51,8 @@ def given(tmp_path: Path) -> Object:
         "observation": msgspec.to_builtins(OBSERVATION),
         "steps": [msgspec.to_builtins(STEP)],
         "thresholds": {"min_requests": 1},
+        "outcome": "inconclusive",
+        "reasons": reasons(STEP.verdict),
     }
 
 
@@ -73,6 +76,21 @@ def test_what_is_written_is_what_was_given(report: Module) -> None:
     assert result["changed"]
 
 
+@pytest.mark.parametrize("steps", [0, 1])
+def test_run_that_ended_otherwise_than_by_its_last_verdict(report: Module, steps: int) -> None:
+    seen: Any = {} if steps else {"observation": {}, "steps": []}
+    why = ["the canary did not become ready: 0 of 1 pods are new", "pod a: Pending"]
+    result = report(outcome="fail", reasons=why, **seen)
+    written = msgspec.json.decode(Path(result["json"]).read_bytes(), type=Report)
+    judged = STEP.verdict.parts if not seen else []
+    assert written.verdict == Verdict(
+        Outcome.FAIL, [Part("run", Outcome.FAIL, " ".join(why), {}), *judged]
+    )
+    assert result["table"].startswith("Canary 20260504-100000-abcd: FAIL, stopped\n")
+    page = Path(result["page"]).read_text(encoding="utf-8")
+    assert "0 of 1 pods are new pod a: Pending" in page
+
+
 def test_check_mode_writes_nothing(report: Module, given: Object) -> None:
     assert report(check=True)["table"] == report()["table"]
     Path(given["directory"]).rename(Path(given["directory"]).with_name("before"))
@@ -83,10 +101,9 @@ def test_check_mode_writes_nothing(report: Module, given: Object) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"steps": []}, "IndexError"),
         ({"steps": [{}]}, "missing required field `stable_replicas`"),
         ({"run": {}}, "KeyError: 'id'"),
-        ({"observation": {}}, "missing required field `started`"),
+        ({"observation": {"started": ""}}, "missing required field `ended`"),
         ({"thresholds": {"min_request": 1}}, "min_request"),
     ],
 )

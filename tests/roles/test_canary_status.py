@@ -9,28 +9,35 @@ from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, write_kubeconfig
 from tests.local_cluster import LocalCluster
 from tests.roles.modules import Module
-from tests.test_canary_cluster import PODS, pod
+from tests.test_canary_cluster import DEPLOYMENTS, PODS, deployment, pod
 from tests.test_canary_releases import CONFIG_MAP
 
 
 @pytest.fixture
 def status(capsys: pytest.CaptureFixture[str]) -> Module:
-    images = {"stable": "app:1", "canary": "app:2"}
-    return Module(canary_status.main, capsys, namespace="breast-cancer", images=images, seconds=0)
+    return Module(canary_status.main, capsys, namespace="breast-cancer", seconds=0)
+
+
+@pytest.fixture
+def served(connected: KubernetesApi) -> KubernetesApi:
+    items = [deployment("app:1"), deployment("app:2", "canary")]
+    connected.answers[DEPLOYMENTS] = (200, {"items": items})
+    return connected
 
 
 def test_status(
     status: Module,
-    connected: KubernetesApi,
+    served: KubernetesApi,
     local_cluster: LocalCluster,
 ) -> None:
-    connected.answers[PODS] = (200, {"items": [pod("stable-1"), pod("canary-1", "canary")]})
+    served.answers[PODS] = (200, {"items": [pod("stable-1"), pod("canary-1", "canary")]})
     for name in ("stable-1", "canary-1"):
         metrics = local_cluster.ask_pod(name, "/metrics")
-        connected.answers[f"{PODS}/{name}:8000/proxy/metrics"] = (200, metrics)
+        served.answers[f"{PODS}/{name}:8000/proxy/metrics"] = (200, metrics)
     result = status(check=True)
     assert not result["changed"]
     told = result["status"]
+    assert [track["image"] for track in told["tracks"].values()] == ["app:1", "app:2"]
     assert [track["pods"] for track in told["tracks"].values()] == ["1 of 1 are ready"] * 2
     assert all(track["model versions"] for track in told["tracks"].values())
     assert told["split"].startswith("50% asked for, none seen of 0 requests")
@@ -43,14 +50,14 @@ def test_cluster_that_does_not_answer(status: Module, kubeconfig: Path) -> None:
     assert status.fails().endswith("Connection refused")
 
 
-def test_pods_that_are_not_listed(status: Module, connected: KubernetesApi) -> None:
+def test_pods_that_are_not_listed(status: Module, served: KubernetesApi) -> None:
     assert status.fails() == "the cluster does not list its pods: 404 Not Found"
-    connected.answers[CONFIG_MAP] = (200, {"data": {"releases.json": "["}})
+    served.answers[CONFIG_MAP] = (200, {"data": {"releases.json": "["}})
     assert "is damaged" in status.fails()
 
 
 def test_counters_that_are_none(
-    status: Module, connected: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+    status: Module, served: KubernetesApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise ValueError("a pod counts nan app_requests_total")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import rollout
+from kubernetes.client import ApiException
 from urllib3.exceptions import ProtocolError
 
 from tests.kubernetes_api import KubernetesApi
@@ -97,6 +98,15 @@ def test_cluster_may_be_away_for_a_while(clock: Clock) -> None:
     clock.now = -100
     message = "the cluster does not answer (gone), and nothing has moved for 10 seconds"
     assert rollout.wait(read, 3, 10, 100) == (False, message)
+
+
+def test_deployment_that_somebody_has_removed(clock: Clock) -> None:
+    def read() -> Object:
+        raise ApiException(404)
+
+    outcome = rollout.wait(read, 3, 10, 100)
+    assert outcome == (False, "somebody has removed the Deployment")
+    assert clock.now == 0
 
 
 def test_gives_up_when_nothing_moves(clock: Clock) -> None:
