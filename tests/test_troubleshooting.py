@@ -27,8 +27,9 @@ from bc_model.classifier import NO_BASIS
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import FloorError, check_floors
 from canary.judge import judge
-from canary.releases import Holder, RefusedError, Releases, Run, begin, mine
+from canary.releases import Holder, RefusedError, Releases
 from canary.thresholds import Thresholds
+from canary.verbs import Claim, begin, mine
 from tests import messages
 from tests.canaries import observed, track
 from tests.conftest import ROOT
@@ -60,7 +61,8 @@ def test_each_message_is_printed(
     texts = [*brought_about, *messages.of_roles(), *messages.of_code()]
     said = [line.strip() for text in texts for line in text.splitlines()]
     shown = [line for block in ENTRY.findall(PAGE) for line in block.splitlines()]
-    assert [line for line in shown if not any(map(pattern(line).fullmatch, said))] == []
+    missing = [line for line in shown if not any(map(pattern(line).fullmatch, said))]
+    assert "\n".join(missing) == ""
 
 
 def pattern(shown: str) -> re.Pattern[str]:
@@ -184,12 +186,13 @@ def canary() -> list[str]:
     away = replace(few, cases=None, problem="The pod is away.")
     lost = replace(few, sent=9, lost=9, failures=["The connection was refused."])
     parts = [part for seen in (few, away, lost) for part in judge(seen, Thresholds()).parts]
-    run = Run(id="1", started="today", expires=1.0, holder=Holder("me", "here", 1, 0.0),
-              phase="testing", stable_image="app:1", canary_image="app:2")  # fmt: skip
-    waiting = Releases(replace(run, phase="waiting", canary_image="app:3"))
+    claim = Claim(id="1", started="today", expires=1.0, holder=Holder("me", "here", 1, 0.0))
+    tested = begin(Releases(), claim, "app:1", "app:2")
+    assert tested.run
+    waiting = Releases(replace(tested.run, phase="waiting"))
     attempts = (
-        lambda: begin(Releases(run), run, 0.0, lambda holder: True),
-        lambda: begin(waiting, run, 0.0, lambda holder: True),
+        lambda: begin(tested, claim, "app:1", "app:2"),
+        lambda: begin(waiting, claim, "app:1", "app:3"),
         lambda: mine(Releases(), "1"),
     )
     reasons = [f"{part.name}: {part.outcome}: {part.reason}" for part in parts]

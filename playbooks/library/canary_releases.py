@@ -188,8 +188,8 @@ def deployed(cluster: KubernetesCluster) -> dict[str, Deployed]:
     tracks = cluster.deployed()
     if "stable" not in tracks:
         raise releases.RefusedError(
-            f"Nothing runs in the namespace {cluster.namespace} yet: ansible-playbook site.yml"
-            " first"
+            f"Nothing runs in the namespace {cluster.namespace} yet: site.yml with the same"
+            " inventory comes first"
         )
     return tracks
 
