@@ -32,7 +32,7 @@ from tests.roles.conftest import BIN
 from tests.roles.test_site import changes
 
 RATE, SECONDS = 100, 12
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 Variant = Callable[..., str]
 
 TWO_STEPS = [{"replicas": 1, "duration": 12}, {"replicas": 3, "duration": 6}]
