@@ -6,9 +6,9 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from canary.releases import Entry, Holder, RefusedError, Releases, Run, last_release
+from canary.verdict import Outcome
 
 LONGEST_HISTORY = 100
-PASS = "pass"  # noqa: S105  not a password
 ACTIONS = {"promoting": "promoted", "stopping": "stopped", "rolling back": "rolled back"}
 BY_HAND = "by hand"
 
@@ -84,13 +84,13 @@ def promote(
         )
     if run.phase != "waiting":
         raise RefusedError(_busy(run))
-    if run.verdict != PASS and not override:
+    if run.verdict != Outcome.PASS and not override:
         raise RefusedError(
             f"The canary {run.canary_image} has not passed ({run.verdict or 'no verdict'}):"
             " playbooks/rollback.yml takes it away, -e canary_override=true promotes it all the"
             " same"
         )
-    note = BY_HAND if run.verdict == PASS else f"{BY_HAND}, overriding the verdict"
+    note = BY_HAND if run.verdict == Outcome.PASS else f"{BY_HAND}, overriding the verdict"
     return replace(releases, run=_taken(run, claim, "promoting", note))
 
 
