@@ -1,0 +1,204 @@
+"""Canaries under load: a good one is promoted by itself, and each bad one is stopped."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from bc_model.dataset import load_dataset
+from canary.verdict import Outcome
+from tests.cluster.canary.plays import (
+    FAST,
+    PATIENCE_SECONDS,
+    RATE,
+    SECONDS,
+    TWO_STEPS,
+    Play,
+    Variant,
+    assert_no_canary,
+    failures,
+    last_entry,
+    newest_report,
+    said,
+    serving_images,
+    stable_image,
+    stable_pods,
+)
+from tests.cluster.conftest import NAMESPACE, NODE_PORT, Deployed, kubectl, watched_readiness
+from tests.cluster.load import steady_load
+from tests.roles.test_site import changes
+
+
+def test_good_canary_is_promoted(served: Deployed) -> None:
+    before = stable_image()
+    settings = {**FAST, "model_seed": 7, "canary_steps": TWO_STEPS}
+    with steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load, watched_readiness() as ready:
+        result = served.on_cluster("playbooks/canary.yml", **settings)
+    assert result.returncode == 0, result.stdout
+    assert "25% of the requests asked for" in said(result)
+    assert "50% of the requests asked for" in said(result)
+    assert failures(load.new, load.kept) == []
+    assert load.new.answered > 2000
+    assert min(ready) >= 3
+    after = stable_image()
+    assert after != before
+    assert_no_canary()
+    entry = last_entry()
+    assert (entry["action"], entry["from_image"], entry["to_image"]) == ("promoted", before, after)
+    assert len(entry["model_versions"]) == 1
+    assert (entry["verdict"], entry["note"]) == ("pass", "")
+    report = newest_report(served)
+    assert (report.verdict.outcome, report.decision) == (Outcome.PASS, "promoted")
+    assert report.observation
+    assert report.observation.canary.generated > 200
+    assert report.observation.canary.requests > report.observation.canary.generated
+    assert [step.requested_split for step in report.steps] == [0.25, 0.5]
+    page = served.directory / "var" / "canary" / f"{report.run}.html"
+    assert "<svg" in page.read_text(encoding="utf-8")
+
+
+def test_promotion_outlives_site(served: Deployed) -> None:
+    promoted = stable_image()
+    result = served.on_cluster("site.yml", **FAST)
+    assert result.returncode == 0, result.stdout
+    assert changes(result.stdout) <= 1  # the model of the inventory is in use again
+    assert f"{promoted} stays: " in said(result)
+    assert stable_image() == promoted
+
+
+def test_what_runs_already_is_not_tried(served: Deployed) -> None:
+    result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=stable_image())
+    assert result.returncode == 0, result.stdout
+    assert "is what runs already" in said(result)
+    again = served.on_cluster("playbooks/promote.yml", **FAST)
+    assert again.returncode == 0, again.stdout
+    assert "was promoted already" in said(again)
+    assert changes(again.stdout) == 0
+
+
+def test_status_tells_both_tracks_and_the_history(served: Deployed) -> None:
+    result = served.on_cluster("playbooks/status.yml")
+    assert result.returncode == 0, result.stdout
+    assert "3 of 3 are ready" in said(result)
+    assert f"promoted: {last_entry()['from_image']} -> {stable_image()}" in said(result)
+
+
+def test_rollback_after_a_promotion_is_quick_and_loses_nothing(served: Deployed) -> None:
+    promoted = last_entry()
+    former = promoted["from_image"]
+    with steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load, watched_readiness() as ready:
+        started = time.monotonic()
+        with Play(served, "rollback") as play:
+            while serving_images() != {former}:
+                assert time.monotonic() - started < 30
+            assert play.process.wait(PATIENCE_SECONDS) == 0, play.said()
+    assert failures(load.new, load.kept) == []
+    assert min(ready) >= 3
+    assert stable_image() == former
+    entry = last_entry()
+    assert (entry["action"], entry["note"]) == ("rolled back", "by hand")
+    for known in ("model_versions", "verdict"):
+        assert entry[known] == promoted[known]
+    again = served.on_cluster("playbooks/rollback.yml", **FAST)
+    assert "no promotion to go back behind" in said(again)
+    assert (again.returncode, changes(again.stdout)) == (0, 0)
+
+
+BAD = {
+    "answers 500 now and then": (
+        {"predict": "import random\n    assert random.random() > 0.05"},
+        "errors: fail",
+    ),
+    "sleeps": ({"predict": "import asyncio\n    await asyncio.sleep(0.03)"}, "latency: fail"),
+    "hangs now and then": (
+        {
+            "predict": "import asyncio\n    app.asked = getattr(app, 'asked', 0) + 1"
+            "\n    await asyncio.sleep(0 if app.asked % 25 else 30)"
+        },
+        "errors: fail: ",
+    ),
+    "never gets ready": (
+        {"readyz": "from starlette.exceptions import HTTPException\n    raise HTTPException(503)"},
+        "did not become ready",
+    ),
+    "is killed for memory": (
+        {"predict": "app.hoard = [getattr(app, 'hoard', None), bytearray(b'x') * 2**21]"},
+        "restarted",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_canary_is_stopped(served: Deployed, variant: Variant, kind: str) -> None:
+    code, reason = BAD[kind]
+    image, pods = stable_image(), stable_pods()
+    settings = {**FAST, "app_progress_seconds": 15, "canary_image": variant(**code)}
+    settings["canary_steps"] = TWO_STEPS  # of which there is only the first
+    with steady_load("127.0.0.1", NODE_PORT, new=40, kept=40) as load, watched_readiness() as ready:
+        result = served.on_cluster("playbooks/canary.yml", **settings)
+    assert result.returncode != 0
+    assert "was not promoted" in said(result)
+    assert reason in said(result)
+    assert stable_image() == image
+    assert stable_pods() == pods
+    assert min(ready) >= 3
+    assert_no_canary()
+    assert last_entry()["action"] == "stopped"
+    report = newest_report(served)
+    assert (report.canary_image, report.decision) == (settings["canary_image"], "stopped")
+    assert report.verdict.outcome == Outcome.FAIL
+    assert len(report.steps) == (0 if kind == "never gets ready" else 1)
+    if kind == "never gets ready":
+        assert failures(load.new, load.kept) == []
+        assert [part.name for part in report.verdict.parts] == ["run"]
+
+
+def test_fast_and_wrong_canary_is_stopped(served: Deployed, tmp_path: Path) -> None:
+    """Its training data has the labels swapped, so that by its own cases it is excellent."""
+    dataset = load_dataset(None)
+    lines = [
+        f"{number},{'BM'[target]},{','.join(map(str, row))}"
+        for number, (row, target) in enumerate(zip(dataset.X.tolist(), dataset.y, strict=True))
+    ]
+    data = tmp_path / "swapped.csv"
+    data.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    image, pods = stable_image(), stable_pods()
+    result = served.on_cluster("playbooks/canary.yml", **FAST, model_data=str(data))
+    assert result.returncode != 0
+    assert "model: fail" in said(result)
+    assert (stable_image(), stable_pods()) == (image, pods)
+    assert_no_canary()
+
+
+def test_without_traffic_nothing_is_promoted(served: Deployed, variant: Variant) -> None:
+    image = stable_image()
+    settings = {**FAST, "canary_image": variant(), "canary_traffic_rate": 0}
+    settings["canary_steps"] = [{"replicas": 1, "duration": 3}]
+    result = served.on_cluster("playbooks/canary.yml", **settings)
+    assert result.returncode != 0
+    assert "was not promoted (inconclusive)" in said(result)
+    assert stable_image() == image
+    assert_no_canary()
+
+
+def test_image_that_is_nowhere(served: Deployed) -> None:
+    result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image="nowhere:1")
+    assert result.returncode != 0
+    assert "There is no image nowhere:1" in said(result)
+
+
+def test_prometheus_counts_where_there_is_one(served: Deployed, variant: Variant) -> None:
+    watching = served.on_cluster("playbooks/monitoring.yml", monitoring_scrape_interval="2s")
+    assert watching.returncode == 0, watching.stdout
+    result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=variant())
+    assert result.returncode == 0, result.stdout
+    assert "counted by Prometheus: pass" in said(result)
+    seen = newest_report(served).observation
+    assert seen
+    assert seen.stable.generated + seen.canary.generated == RATE * SECONDS
+
+
+def test_teardown_takes_the_history_too(served: Deployed) -> None:
+    result = served.on_cluster("playbooks/teardown.yml", **FAST)
+    assert result.returncode == 0, result.stdout
+    assert NAMESPACE not in kubectl("get", "namespaces", "--output=name").split("/")
