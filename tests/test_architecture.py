@@ -35,7 +35,9 @@ APP = texts("app.py")
 ARTIFACT = texts("bc_model/artifact.py")
 SETTINGS = texts("inventory/**/*.yml", "roles/*/defaults/*.yml", "roles/*/vars/*.yml")
 RULES = texts("roles/monitoring/files/rules.yml")
-CODE = texts("bc_model/*.py", "canary/*.py", "roles/*/tasks/*.yml", "roles/*/templates/*.j2")
+CODE = texts(
+    "bc_model/*.py", "canary/*.py", "roles/*/tasks/*.yml", "roles/*/templates/*.j2"
+).replace("{{ __app_name }}", "breast-cancer-api")
 
 
 def has_word(text: str, word: str) -> bool:
