@@ -22,40 +22,46 @@ def first_view(page: Page, cases: Path) -> None:
     page.goto("/")
 
 
+def send(page: Page, button: str, heading: str) -> None:
+    """Press a button and wait for the page that it leads to."""
+    page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    page.wait_for_load_state()
+
+
 def result(page: Page, cases: Path) -> None:
     page.goto("/?example=borderline")
     page.get_by_label("Mean texture").fill("999")
-    page.get_by_role("button", name="Classify").click()
+    send(page, "Classify", "Result: ")
     page.get_by_text("All thirty contributions").click()
 
 
 def malignant(page: Page, cases: Path) -> None:
     page.goto("/?example=malignant")
-    page.get_by_role("button", name="Classify").click()
+    send(page, "Classify", "Result: malignant")
 
 
 def benign(page: Page, cases: Path) -> None:
     page.goto("/?example=benign")
-    page.get_by_role("button", name="Classify").click()
+    send(page, "Classify", "Result: benign")
 
 
 def error(page: Page, cases: Path) -> None:
     page.goto("/?example=malignant")
     page.get_by_label("Radius standard error").fill("large")
     page.get_by_label("Mean texture").fill("")
-    page.get_by_role("button", name="Classify").click()
+    send(page, "Classify", "need your attention")
 
 
 def batch(page: Page, cases: Path) -> None:
     page.goto("/batch")
     page.get_by_label("CSV file of cases").set_input_files(cases)
-    page.get_by_role("button", name="Show the results").click()
-    expect(page.locator(".answers")).to_be_visible()
+    send(page, "Show the results", "30 cases: ")
 
 
 def batch_error(page: Page, cases: Path) -> None:
     page.goto("/batch")
-    page.get_by_role("button", name="Show the results").click()
+    send(page, "Show the results", "needs your attention")
 
 
 def row_errors(page: Page, cases: Path) -> None:
@@ -63,7 +69,7 @@ def row_errors(page: Page, cases: Path) -> None:
     content = cases.read_text(encoding="utf-8").replace("M", "M,?") + "1\n"
     file = FilePayload(name="bad.csv", mimeType="text/csv", buffer=content.encode())
     page.get_by_label("CSV file of cases").set_input_files(file)
-    page.get_by_role("button", name="Show the results").click()
+    send(page, "Show the results", "needs your attention")
 
 
 def lost(page: Page, cases: Path) -> None:
