@@ -1,6 +1,7 @@
 # The environment is a directory in inventory/; ARGS goes to ansible-playbook.
 ENV ?= local
 ARGS ?=
+CLUSTER_TESTS ?= tests/cluster
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PLAY = .venv/bin/ansible-playbook -i inventory/$(ENV) $(ARGS)
@@ -49,7 +50,7 @@ unit: .venv/installed-dev ## the tests, with their coverage
 	.venv/bin/coverage report
 
 test-cluster: .venv/installed-dev ## the tests that need a Kubernetes cluster, the one of KUBECONFIG
-	.venv/bin/pytest --numprocesses=2 --dist=loadfile tests/cluster
+	.venv/bin/pytest --numprocesses=2 --dist=loadfile $(CLUSTER_TESTS)
 
 lock: .venv/installed-dev ## pin what the requirements*.in name
 	$(COMPILE) requirements.in -o requirements.txt
