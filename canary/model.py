@@ -21,8 +21,8 @@ def model(observation: Observation, limits: Thresholds) -> Part:
     """Judge the canary's model against the stable's, and by itself."""
     cases = observation.cases
     if cases is None:
-        why = f": {observation.problem}" if observation.problem else ""
-        return unmeasured("model", f"the labelled cases could not be asked{why}")
+        why = observation.problem.rstrip(".") or "the labelled cases could not be asked"
+        return unmeasured("model", why)
     for name, track in (("stable", observation.stable), ("canary", observation.canary)):
         if len(track.model_versions) > 1:
             versions = ", ".join(track.model_versions)

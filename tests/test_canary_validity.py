@@ -117,12 +117,15 @@ def test_the_labelled_cases(changes: dict[str, Any], reason: str) -> None:
     assert found == Part("model", Outcome.ERROR, reason, {})
 
 
-@pytest.mark.parametrize(("problem", "why"), [("", ""), ("the pod is gone", ": the pod is gone")])
-def test_cases_that_could_not_be_asked(problem: str, why: str) -> None:
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [("", "The labelled cases could not be asked."), ("The pod is gone.", "The pod is gone.")],
+)
+def test_cases_that_could_not_be_asked(problem: str, reason: str) -> None:
     observation = replace(observed(), cases=None, problem=problem)
     verdict = judge(observation, Thresholds())
     assert verdict.outcome is Outcome.ERROR
-    assert verdict.parts[-1].reason == f"The labelled cases could not be asked{why}."
+    assert verdict.parts[-1].reason == reason
     assert [part.outcome for part in verdict.parts[:-1]] == [Outcome.PASS] * 3
 
 
