@@ -111,7 +111,7 @@ class Deployed(Site):
         return ["ansible-playbook", playbook, "-i", "inventory/kubernetes", "-e", given]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[Deployed]:
     """A checkout with the artifact that the other tests have trained; the cluster is empty."""
     site = Deployed(tmp_path_factory.mktemp("cluster") / "a checkout")
@@ -128,7 +128,7 @@ def remove_namespaces() -> None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployed(checkout: Deployed) -> Deployed:
     """A checkout that is up."""
     result = checkout.on_cluster("site.yml")
@@ -136,7 +136,7 @@ def deployed(checkout: Deployed) -> Deployed:
     return checkout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def image(deployed: Deployed) -> str:
     """The image that is deployed."""
     pod = read("deployment", "breast-cancer-api")["spec"]["template"]["spec"]
@@ -144,7 +144,7 @@ def image(deployed: Deployed) -> str:
     return name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def broken_image(image: str) -> Iterator[str]:
     """An image that ends as soon as it is started."""
     name = f"breast-cancer-api:broken-{time.time_ns()}"

@@ -17,7 +17,7 @@ print(urlopen("http://127.0.0.1:8000/health").read().decode())
 
 @pytest.fixture(scope="module")
 def served(checkout: Deployed) -> Deployed:
-    """A checkout that is up, whatever the tests before have done to it."""
+    """A checkout that is up."""
     result = checkout.on_cluster("site.yml", app_progress_seconds=120)
     assert result.returncode == 0, result.stdout
     return checkout

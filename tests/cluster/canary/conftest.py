@@ -29,7 +29,7 @@ app.main()
 
 @pytest.fixture(scope="module")
 def served(checkout: Deployed) -> Deployed:
-    """A checkout that is up, whatever the tests before have done to it."""
+    """A checkout that is up."""
     result = checkout.on_cluster("site.yml", **FAST)
     assert result.returncode == 0, result.stdout
     return checkout
