@@ -8,10 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes import config
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.resource import Resource
 
 from tests.roles.conftest import Site, run
 
@@ -61,8 +65,21 @@ def read(*arguments: str) -> Object:
     return content
 
 
+@cache
+def resource(version: str, kind: str) -> Resource:
+    resources = DynamicClient(config.new_client_from_config()).resources
+    found: Resource = resources.get(api_version=version, kind=kind)
+    return found
+
+
+def poll(version: str, kind: str, **which: str) -> Object:
+    """Read as kubectl does, without starting it each time: the pods need the processor."""
+    content: Object = resource(version, kind).get(namespace=NAMESPACE, **which).to_dict()
+    return content
+
+
 def ready_pods() -> int:
-    status = read("deployment", "breast-cancer-api")["status"]
+    status = poll("apps/v1", "Deployment", name="breast-cancer-api")["status"]
     return int(status.get("readyReplicas", 0))
 
 
@@ -122,7 +139,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Itera
 
 
 def remove_namespaces() -> None:
-    """Remove what these tests, or an earlier run that was interrupted, have put up."""
+    """Remove what these tests, or an earlier run that was interrupted, have put up.
+
+    The pods first: the longer a namespace has some, the more rarely Kubernetes looks again.
+    """
+    for name in (NAMESPACE, OTHER, APPLIED):
+        kubectl(
+            "delete", "deployments", "--all", "--cascade=foreground", "--timeout=100s",
+            namespace=name,
+        )  # fmt: skip
     kubectl(
         "delete", "namespace", NAMESPACE, OTHER, APPLIED, "--ignore-not-found", "--timeout=100s"
     )

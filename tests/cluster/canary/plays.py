@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import json as msgspec_json
 
 from canary.report import Report
-from tests.cluster.conftest import Deployed, Object, kubectl, read
+from tests.cluster.conftest import Deployed, Object, kubectl, poll, read
 from tests.cluster.load import Count
 from tests.roles.conftest import BIN
 
@@ -84,7 +84,7 @@ def serving_images() -> set[str]:
     """Return the images of the stable pods that are to stay; nothing until 3 of them are ready."""
     pods = [
         pod
-        for pod in read("pods", "--selector=version=stable")["items"]
+        for pod in poll("v1", "Pod", label_selector="version=stable")["items"]
         if "deletionTimestamp" not in pod["metadata"]
     ]
     is_ready = [
