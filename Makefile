@@ -50,7 +50,7 @@ unit: .venv/installed-dev ## the tests, with their coverage
 	.venv/bin/coverage report
 
 test-cluster: .venv/installed-dev ## the tests that need a Kubernetes cluster, the one of KUBECONFIG
-	.venv/bin/pytest --numprocesses=2 --dist=loadfile $(CLUSTER_TESTS)
+	.venv/bin/pytest --numprocesses=2 --dist=loadfile --durations=20 $(CLUSTER_TESTS)
 
 lock: .venv/installed-dev ## pin what the requirements*.in name
 	$(COMPILE) requirements.in -o requirements.txt

@@ -31,6 +31,14 @@ FAST = {
     "canary_thresholds": {"latency_ratio": 2},  # whatever else this machine does meanwhile
 }
 
+# A task is printed when it has ended: these are the last ones before what is to be interrupted.
+START, ANALYSIS, PROMOTION, REMOVAL = (
+    "TASK [app : Apply its Deployment]",
+    "TASK [canary : Tell what comes]",
+    "TASK [app : See the rollout through]",
+    "TASK [app : Remove the canary]",
+)
+
 
 class Play:
     """A playbook that goes on while the test does, and is killed if it has not ended by then."""
