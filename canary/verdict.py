@@ -15,7 +15,7 @@ class Outcome(StrEnum):
     FAIL = "fail"
     ERROR = "error"
     INCONCLUSIVE = "inconclusive"
-    PASS = "pass"  # noqa: S105  not a password
+    PASS = "pass"  # noqa: S105  a verdict, not a password
 
 
 class Part(Struct, frozen=True):

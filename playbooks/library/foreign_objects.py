@@ -67,7 +67,7 @@ Object = dict[str, Any]
 # They come and go with what they describe.
 COMPANIONS = ("Event", "Endpoints", "EndpointSlice", "PodMetrics")
 BUILT_IN = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
-TOKEN = "kubernetes.io/service-account-token"  # noqa: S105  a type, no secret
+TOKEN = "kubernetes.io/service-account-token"  # noqa: S105  names a type of Secret, holds none
 
 
 def is_foreign(thing: Object, label: str, value: str) -> bool:
