@@ -26,7 +26,7 @@ from tests.kubernetes_api import KubernetesApi, running_api, write_kubeconfig
 from tests.local_cluster import LocalCluster, LocalPod
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 30
+START_SECONDS = 120
 
 _skipped: list[str] = []
 

@@ -66,9 +66,9 @@ class Prometheus:
         assert answer["status"] == "success", answer
         return answer["data"]
 
-    def wait_for(self, query: str, seconds: float = 40) -> None:
+    def wait_for(self, query: str) -> None:
         """Wait until the query has a result."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.get("query", query=query)["result"]:
                 return

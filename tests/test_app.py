@@ -19,7 +19,7 @@ import pytest
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
-from tests.conftest import ROOT, free_port, running_service
+from tests.conftest import ROOT, START_SECONDS, free_port, running_service
 from web.middleware import LINGER_BYTES
 from web.problems import KINDS
 
@@ -257,7 +257,7 @@ def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=START_SECONDS,
         check=False,
     )
 

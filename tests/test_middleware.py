@@ -19,7 +19,7 @@ from starlette.routing import Route
 from bc_model.artifact import Reference
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT
-from tests.conftest import free_port
+from tests.conftest import START_SECONDS, free_port
 from web.logs import JsonFormatter
 from web.metrics import Metrics
 from web.middleware import SECURITY_HEADERS, ObserveRequests
@@ -31,7 +31,7 @@ def log_lines(log: Path) -> list[dict[str, object]]:
 
 def line_of(log: Path, request_id: str) -> dict[str, object]:
     """Wait for the log line of a request: it is written after the answer is sent."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         for line in log_lines(log):
             if line.get("request_id") == request_id:

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.cases import MALIGNANT
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT, START_SECONDS, free_port
 
 DRAIN_SECONDS = 2
 
@@ -44,5 +44,5 @@ def test_it_drains_before_it_stops(model_dir: Path, signals: int) -> None:
 
         if signals == 2:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+        assert process.wait(timeout=START_SECONDS) in (0, -signal.SIGTERM)
         assert (time.monotonic() - started >= DRAIN_SECONDS) == (signals == 1)

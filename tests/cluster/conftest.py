@@ -21,6 +21,11 @@ from tests.roles.conftest import Site, run
 
 Object = dict[str, Any]
 
+PATIENCE_SECONDS = 300
+"""With a machine that has other things to do, and a kubelet that forgets an ended pod late."""
+
+PATIENTLY = f"--timeout={PATIENCE_SECONDS}s"
+
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Each works in a namespace of its own, with node ports of its own."""
 
@@ -56,7 +61,7 @@ def kubectl(*arguments: str, namespace: str = NAMESPACE, stdin: str = "") -> str
 
 def call(*command: str, stdin: str = "") -> str:
     return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, check=True, timeout=120
+        command, input=stdin, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
     ).stdout
 
 
@@ -144,13 +149,8 @@ def remove_namespaces() -> None:
     The pods first: the longer a namespace has some, the more rarely Kubernetes looks again.
     """
     for name in (NAMESPACE, OTHER, APPLIED):
-        kubectl(
-            "delete", "deployments", "--all", "--cascade=foreground", "--timeout=100s",
-            namespace=name,
-        )  # fmt: skip
-    kubectl(
-        "delete", "namespace", NAMESPACE, OTHER, APPLIED, "--ignore-not-found", "--timeout=100s"
-    )
+        kubectl("delete", "deployments", "--all", "--cascade=foreground", PATIENTLY, namespace=name)
+    kubectl("delete", "namespace", NAMESPACE, OTHER, APPLIED, "--ignore-not-found", PATIENTLY)
 
 
 @pytest.fixture(scope="module")

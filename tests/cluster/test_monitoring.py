@@ -11,6 +11,7 @@ import pytest
 from tests.cluster.conftest import (
     NAMESPACE,
     NODE_PORT,
+    PATIENCE_SECONDS,
     PROMETHEUS_NODE_PORT,
     Deployed,
     kubectl,
@@ -22,7 +23,6 @@ from tests.roles.test_site import changes
 
 INTERVAL_SECONDS = 2
 DISCOVERY_SECONDS = 5  # Prometheus takes up what it has discovered this often
-PATIENCE_SECONDS = 60
 REQUESTS = 10_000
 ANSWERED = 'app_requests_total{endpoint="/predict",method="POST",status="200"}'
 
@@ -137,8 +137,8 @@ def test_both_tracks_are_seen(watched: Deployed) -> None:
 @pytest.mark.usefixtures("watched")
 def test_pod_that_is_killed_is_no_target_after_a_scrape_and_a_discovery() -> None:
     pod = next(iter(targets()))
-    started = time.monotonic()
     kubectl("delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
+    started = time.monotonic()
     seconds_until(lambda: pod not in targets())
     seconds = time.monotonic() - started
     print(f"gone from the targets after {seconds:.1f} s")

@@ -12,13 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.cluster.conftest import call
+from tests.cluster.conftest import PATIENCE_SECONDS, call
 from tests.cluster.test_monitoring_grafana import check_dashboards, what_it_is_given
 from tests.conftest import free_port
 from tests.roles.conftest import Site
 from tests.roles.test_site import changes
-
-PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,8 @@ import pytest
 from tests.cluster.conftest import (
     GRAFANA_NODE_PORT,
     NAMESPACE,
+    PATIENCE_SECONDS,
+    PATIENTLY,
     Deployed,
     call,
     kubectl,
@@ -20,7 +22,6 @@ from tests.cluster.conftest import (
 from tests.conftest import ROOT
 from tests.roles.test_site import changes
 
-PATIENCE_SECONDS = 30
 OURS = ("deployments,pods,services,configmaps,secrets,networkpolicies,serviceaccounts",
         "--selector=app=grafana")  # fmt: skip
 
@@ -84,7 +85,7 @@ def test_grafana_can_read_what_it_is_given() -> None:
 def test_grafana_goes_when_it_is_not_wanted(monitored: Monitored) -> None:
     assert kubectl("get", *OURS).strip()
     monitored.play(is_wanted=False)
-    kubectl("wait", "pods", "--selector=app=grafana", "--for=delete", "--timeout=60s")
+    kubectl("wait", "pods", "--selector=app=grafana", "--for=delete", PATIENTLY)
     assert kubectl("get", *OURS).strip() == ""
     assert changes(monitored.play(is_wanted=False)) == 0
     assert "There is no Grafana." in monitored.play("--tags", "password", is_wanted=False)

@@ -16,7 +16,7 @@ import pytest
 from bc_model.artifact import Reference
 from bc_model.drift import bin_counts, feature_drift, score_counts, score_drift
 from bc_model.features import FEATURE_NAMES
-from tests.conftest import ROOT, running_service
+from tests.conftest import ROOT, START_SECONDS, running_service
 from tests.prometheus_server import Prometheus, running_prometheus, watched
 
 Object = dict[str, Any]
@@ -199,8 +199,8 @@ def test_prometheus_counts_the_evaluations_that_fail(tmp_path: Path) -> None:
         wait_for_line(f"{url}/metrics", f"prometheus_rule_evaluation_failures_total{labels} 2")
 
 
-def wait_for_line(url: str, line: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for_line(url: str, line: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
     while line not in httpx2.get(url, trust_env=False).text.splitlines():
         assert time.monotonic() < deadline, line
         time.sleep(0.2)

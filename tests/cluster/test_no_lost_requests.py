@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.cluster.conftest import NODE_PORT, Deployed, kubectl, read
+from tests.cluster.conftest import NODE_PORT, PATIENCE_SECONDS, PATIENTLY, Deployed, kubectl, read
 from tests.cluster.load import LONGEST_SECONDS, Load, steady_load
 
 DEPLOYMENT = "deployment/breast-cancer-api"
@@ -31,8 +31,8 @@ def image() -> str:
 
 def wait_for_pods(number: int) -> None:
     """Wait until there are so many ready pods and, as old ones end, no others."""
-    kubectl("rollout", "status", DEPLOYMENT, "--timeout=100s")
-    deadline = time.monotonic() + 100
+    kubectl("rollout", "status", DEPLOYMENT, PATIENTLY)
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while len(read("pods", "--selector=version=stable")["items"]) != number:
         assert time.monotonic() < deadline, kubectl("get", "pods")
         time.sleep(1)

@@ -12,12 +12,11 @@ from typing import Any
 from msgspec import json as msgspec_json
 
 from canary.report import Report
-from tests.cluster.conftest import Deployed, Object, kubectl, poll, read
+from tests.cluster.conftest import PATIENCE_SECONDS, Deployed, Object, kubectl, poll, read
 from tests.cluster.load import Count
 from tests.roles.conftest import BIN
 
 RATE, SECONDS = 100, 12
-PATIENCE_SECONDS = 300
 Variant = Callable[..., str]
 
 TWO_STEPS = [{"replicas": 1, "duration": 12}, {"replicas": 3, "duration": 6}]

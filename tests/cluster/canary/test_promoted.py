@@ -5,7 +5,6 @@ import time
 from canary.verdict import Outcome
 from tests.cluster.canary.plays import (
     FAST,
-    PATIENCE_SECONDS,
     RATE,
     SECONDS,
     TWO_STEPS,
@@ -19,7 +18,14 @@ from tests.cluster.canary.plays import (
     serving_images,
     stable_image,
 )
-from tests.cluster.conftest import NAMESPACE, NODE_PORT, Deployed, kubectl, watched_readiness
+from tests.cluster.conftest import (
+    NAMESPACE,
+    NODE_PORT,
+    PATIENCE_SECONDS,
+    Deployed,
+    kubectl,
+    watched_readiness,
+)
 from tests.cluster.load import steady_load
 from tests.roles.test_site import changes
 

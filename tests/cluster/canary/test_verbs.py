@@ -4,7 +4,6 @@ import pytest
 
 from tests.cluster.canary.plays import (
     FAST,
-    PATIENCE_SECONDS,
     PROMOTION,
     REMOVAL,
     START,
@@ -17,7 +16,7 @@ from tests.cluster.canary.plays import (
     stable_image,
     stable_pods,
 )
-from tests.cluster.conftest import NODE_PORT, Deployed, kubectl
+from tests.cluster.conftest import NODE_PORT, PATIENCE_SECONDS, Deployed, kubectl
 from tests.cluster.load import steady_load
 
 
