@@ -1,8 +1,13 @@
 """The two tracks' histograms side by side: the geometry of a chart, and the rows of its table."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from canary.observation import Histogram
+import numpy as np
+
+from canary import statistics
+from canary.statistics import Pair
 from canary.validity import histogram_problem
 
 WIDTH, HEIGHT = 400, 220
@@ -31,7 +36,10 @@ class Mark(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A bucket in the table: counts, and shares of each track's total from 0 to 1."""
+    """A bucket in the table: counts, and shares of each track's total from 0 to 1.
+
+    In the stable's share its windows weigh as much as the canary's, as they do for the judge.
+    """
 
     label: str
     stable: int
@@ -53,27 +61,22 @@ class Chart(NamedTuple):
     grid: list[Mark]
 
 
-def chart(
-    name: str, title: str, unit: str, scale: float, pair: tuple[Histogram, Histogram]
-) -> Chart:
-    """Return the chart of the (stable, canary) ``pair``, with bounds times ``scale`` in ``unit``.
+def chart(name: str, title: str, unit: str, scale: float, pairs: Sequence[Pair]) -> Chart:
+    """Return the chart of all windows' ``pairs``, with bounds times ``scale`` in ``unit``.
 
-    Buckets that are empty in both at either end are left out.
+    Buckets that are empty in both tracks at either end are left out.
     """
-    stable, canary = pair
-    problem = histogram_problem(name, stable, canary)
-    if not (problem or any(stable.counts) or any(canary.counts)):
-        problem = "nothing was counted"
+    problem = next(filter(None, (histogram_problem(name, *pair) for pair in pairs)), "")
+    compared = statistics.filled(pairs)
+    if not (problem or compared):
+        problem = "in no step both tracks have counted"
     if problem:
         return Chart(name, title, unit, f"Not drawn: {problem}.", [], [], [], [])
-    used = [
-        number
-        for number, counts in enumerate(zip(stable.counts, canary.counts, strict=True))
-        if any(counts)
-    ]
+    edges = [0.0, *(scale * bound for bound in compared[0].stable.bounds)]
+    rows = _rows(edges, compared)
+    used = [number for number, row in enumerate(rows) if row.stable or row.canary]
     first, last = used[0], used[-1]
-    edges = [0.0, *(scale * bound for bound in stable.bounds)]
-    rows = [_row(number, edges, stable, canary) for number in range(first, last + 1)]
+    rows = rows[first : last + 1]
     highest = max(max(row.stable_share, row.canary_share) for row in rows)
     slot = (WIDTH - LEFT - RIGHT) / len(rows)
     every = -(-(len(rows) + 1) // MOST_LABELS)
@@ -85,15 +88,14 @@ def chart(
     return Chart(name, title, unit, "", rows, _bars(rows, highest, slot), marks, _grid(highest))
 
 
-def _row(number: int, edges: list[float], stable: Histogram, canary: Histogram) -> Row:
-    is_last = number == len(edges) - 1
-    label = f"above {edges[-1]:g}" if is_last else f"{edges[number]:g} to {edges[number + 1]:g}"
-    counts = stable.counts[number], canary.counts[number]
-    shares = (
-        count / max(sum(all_.counts), 1)
-        for count, all_ in zip(counts, (stable, canary), strict=True)
-    )
-    return Row(label, *counts, *shares)
+def _rows(edges: list[float], pairs: Sequence[Pair]) -> list[Row]:
+    labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    stable = np.array([pair.stable.counts for pair in pairs]).sum(0).tolist()
+    canary = np.array([pair.canary.counts for pair in pairs]).sum(0).tolist()
+    weighted_canary, weighted_stable = statistics.counts(pairs)
+    shares = [(each / each.sum()).tolist() for each in (weighted_stable, weighted_canary)]
+    names = [*labels, f"above {edges[-1]:g}"]
+    return [Row(*row) for row in zip(names, stable, canary, *shares, strict=True)]
 
 
 def _bars(rows: list[Row], highest: float, slot: float) -> list[Bar]:

@@ -9,7 +9,8 @@ from canary.generator import check, generate
 from canary.observation import Cases, Observation, Track
 from canary.recording import PodRecord
 from canary.source import Source
-from canary.tracks import FEW, track
+from canary.tracks import track
+from canary.windows import FEW
 
 
 class Images(NamedTuple):

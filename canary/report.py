@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from canary import chart
 from canary.observation import Observation, Track
+from canary.statistics import Pair
 from canary.thresholds import Thresholds, limits
 from canary.verdict import Outcome, Part, Verdict
+from canary.windows import whole
 
 WIDTH = 100
 """How many columns the table for the terminal has at most."""
@@ -36,10 +38,9 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """Everything about one run; ``observation`` and ``verdict`` are on the whole of it.
+    """Everything about one run; ``windows`` are what its steps have seen, ``verdict`` is on all.
 
-    ``observation`` is None when nothing could be seen. ``decision`` is what became of the canary:
-    ``promoted``, ``stopped``, ``waiting``, ...
+    ``decision`` is what became of the canary: ``promoted``, ``stopped``, ``waiting``, ...
     """
 
     run: str
@@ -49,10 +50,15 @@ class Report(Struct, frozen=True, kw_only=True):
     stable_image: str
     canary_image: str
     steps: list[Step]
-    observation: Observation | None
+    windows: list[Observation]
     verdict: Verdict
     decision: str
     thresholds: Thresholds
+
+    @property
+    def seen(self) -> Observation | None:
+        """What was seen in all windows, if anything was."""
+        return whole(self.windows) if self.windows else None
 
 
 def reasons(verdict: Verdict) -> list[str]:
@@ -73,7 +79,7 @@ def concluded(steps: Sequence[Step], outcome: Outcome, why: Sequence[str]) -> Ve
 
 def table(report: Report) -> str:
     """Return the report for the terminal: plain text of at most 100 columns."""
-    seen = report.observation
+    seen = report.seen
     blocks = [
         _wrapped("", f"Canary {report.run}: {report.verdict.outcome.upper()}, {report.decision}"),
         _facts(report),
@@ -99,10 +105,10 @@ def html(report: Report) -> str:
     }
     return _PAGE.render(
         report=report,
-        charts=_charts(report.observation) if report.observation else [],
+        charts=_charts(report.windows) if report.windows else [],
         size=size,
-        models=[_models(report.observation, track) for track in TRACKS],
-        counts=_counts(report.observation) if report.observation else [],
+        models=[_models(report.seen, track) for track in TRACKS],
+        counts=_counts(report.seen) if report.seen else [],
         thresholds=[
             (name, getattr(report.thresholds, name), default, why)
             for name, default, why in limits()
@@ -110,9 +116,10 @@ def html(report: Report) -> str:
     )
 
 
-def _charts(seen: Observation) -> list[chart.Chart]:
-    latencies = seen.stable.latency, seen.canary.latency
-    scores = seen.stable.probabilities, seen.canary.probabilities
+def _charts(windows: Sequence[Observation]) -> list[chart.Chart]:
+    tracks = [(window.stable, window.canary) for window in windows]
+    latencies = [Pair(stable.latency, canary.latency) for stable, canary in tracks]
+    scores = [Pair(stable.probabilities, canary.probabilities) for stable, canary in tracks]
     return [
         chart.chart("latency", "Latency", "milliseconds", 1000, latencies),
         chart.chart("score", "Score", "probability of malignant", 1, scores),
@@ -131,7 +138,7 @@ _STEP_HEAD = ("step", "stable pods", "canary pods", "seconds", "requested", "obs
 
 
 def _facts(report: Report) -> list[str]:
-    seen = report.observation
+    seen = report.seen
     facts = {
         "stable": f"{report.stable_image}, model {_models(seen, 'stable')}",
         "canary": f"{report.canary_image}, model {_models(seen, 'canary')}",

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 from scipy import stats
 
-from bc_model.dataset import BoolArray, FloatArray, IntArray
+from bc_model.dataset import BoolArray, FloatArray
 from bc_model.training import Progress
 from canary.judge import Outcome, judge
 from canary.measured import MEDIANS, QUANTILES
@@ -45,7 +45,8 @@ class Scenario:
     ``answers`` draws the probabilities (n,) that its model gives to the labelled cases.
     ``slowdown`` multiplies its latency; a ``stalling`` share of its requests takes
     ``STALL_SECONDS`` more, and a ``hanging`` share is never answered. The error rates are shares of
-    the requests.
+    the requests. In the second step, everything on both tracks takes ``busy`` times as long, and
+    ``busy_errors`` more of the requests fail.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Scenario:
     slowdown: float = 1.0
     stalling: float = 0.0
     hanging: float = 0.0
+    busy: float = 1.0
+    busy_errors: float = 0.0
     rate: float = RATE
 
 
@@ -67,6 +70,8 @@ def scenarios(models: Models) -> list[Scenario]:
         Scenario("the same image", good, same),
         Scenario("the same image, 1 % errors on both tracks", good, same, 0.01, 0.01),
         Scenario("the same image, the canary's pods 10 % slower", good, same, slowdown=1.1),
+        Scenario("the same image, a second step of 3 × the latency", good, same, busy=3),
+        Scenario("the same image, a second step of 3 % errors", good, same, busy_errors=0.03),
         Scenario("retrained with another seed", good, models.retrained(seed=7)),
         Scenario("retrained with C = 0.5", good, models.retrained(C=0.5)),
         Scenario("retrained with C = 10", good, models.retrained(C=10)),
@@ -94,45 +99,10 @@ def simulate(
     outcome = Outcome.INCONCLUSIVE
     for replicas, seconds in STEPS:
         run.step(replicas, seconds)
-        outcome = judge(run.observation(), thresholds).outcome
+        outcome = judge(run.windows, thresholds).outcome
         if outcome in (Outcome.FAIL, Outcome.ERROR):
             break
     return outcome
-
-
-class _Counts:
-    """What one track has counted since the run's start."""
-
-    def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
-        self._requests = self._errors = 0
-        self._labels = Counter(malignant=0, benign=0)
-        self._latency = np.zeros(len(REQUEST_BUCKETS) + 1, dtype=np.int64)
-        self._probabilities = np.zeros(len(PROBABILITY_BUCKETS) + 1, dtype=np.int64)
-
-    def add(self, seconds: FloatArray, failed: BoolArray, probabilities: FloatArray) -> None:
-        """Count requests (k,); those that ``failed`` predicted nothing."""
-        predicted = probabilities[~failed]
-        malignant = int((predicted >= self._threshold).sum())
-        self._requests += len(failed)
-        self._errors += int(failed.sum())
-        self._labels.update(malignant=malignant, benign=len(predicted) - malignant)
-        self._latency += _in_buckets(seconds, REQUEST_BUCKETS)
-        self._probabilities += _in_buckets(predicted, PROBABILITY_BUCKETS)
-
-    def track(self) -> Track:
-        return Track(
-            image="simulated",
-            model_versions=["simulated"],
-            requests=self._requests,
-            errors=self._errors,
-            latency=Histogram(list(REQUEST_BUCKETS), self._latency.tolist()),
-            predictions=dict(self._labels),
-            probabilities=Histogram(list(PROBABILITY_BUCKETS), self._probabilities.tolist()),
-            restarts=0,
-            generated=self._requests,
-            generated_errors=self._errors,
-        )
 
 
 class _Run:
@@ -146,8 +116,8 @@ class _Run:
         self._speeds[STABLE_REPLICAS:] *= scenario.slowdown
         answers = scenario.answers(generator)
         self._answers = np.stack([models.reference.malignant, answers])
-        self._counts = [_Counts(models.threshold), _Counts(models.threshold)]
-        self._sent = self._lost = 0
+        self._threshold = models.threshold
+        self.windows: list[Observation] = []
         self._cases = Cases(
             targets=models.reference.targets.tolist(),
             unseen=models.reference.unseen.tolist(),
@@ -158,41 +128,58 @@ class _Run:
         )
 
     def step(self, replicas: int, seconds: float) -> None:
-        """Send each request to a random pod, with a random case."""
+        """Send each request to a random pod, with a random case, and add a window."""
         draw, scenario = self._generator, self._scenario
+        is_busy = bool(self.windows)
         requests = round(scenario.rate * seconds)
         pods = draw.integers(STABLE_REPLICAS + replicas, size=requests)
         to_canary = pods >= STABLE_REPLICAS
         durations = np.exp(np.interp(draw.random(requests), _RANKS, _LOG_QUANTILES))
-        durations *= self._speeds[pods]
+        durations *= self._speeds[pods] * (scenario.busy if is_busy else 1)
         durations += STALL_SECONDS * (to_canary & (draw.random(requests) < scenario.stalling))
         error_rates = np.where(to_canary, scenario.canary_errors, scenario.stable_errors)
+        error_rates = error_rates + is_busy * scenario.busy_errors
         failed = draw.random(requests) < error_rates
         hang = to_canary & (draw.random(requests) < scenario.hanging)
-        self._sent += requests
-        self._lost += int(hang.sum())
-        cases = draw.integers(self._answers.shape[1], size=requests)
-        answers = self._answers[to_canary.astype(int), cases]
-        for track, counts in zip((~to_canary, to_canary & ~hang), self._counts, strict=True):
-            counts.add(durations[track], failed[track], answers[track])
-
-    def observation(self) -> Observation:
-        stable, canary = (counts.track() for counts in self._counts)
+        asked = draw.integers(self._answers.shape[1], size=requests)
+        answers = self._answers[to_canary.astype(int), asked]
+        stable, canary = (
+            self._track(durations[track], failed[track], answers[track])
+            for track in (~to_canary, to_canary & ~hang)
+        )
         cases = replace(
             self._cases,
-            stable_failures=self._case_failures(self._scenario.stable_errors),
-            canary_failures=self._case_failures(
-                self._scenario.canary_errors + self._scenario.hanging
-            ),
+            stable_failures=self._case_failures(scenario.stable_errors),
+            canary_failures=self._case_failures(scenario.canary_errors + scenario.hanging),
         )
-        return Observation("", "", stable, canary, cases, sent=self._sent, lost=self._lost)
+        window = Observation("", "", stable, canary, cases, sent=requests, lost=int(hang.sum()))
+        self.windows.append(window)
+
+    def _track(self, seconds: FloatArray, failed: BoolArray, probabilities: FloatArray) -> Track:
+        """Count requests (k,) in their track; those that ``failed`` predicted nothing."""
+        predicted = probabilities[~failed]
+        malignant = int((predicted >= self._threshold).sum())
+        errors = int(failed.sum())
+        return Track(
+            image="simulated",
+            model_versions=["simulated"],
+            requests=len(failed),
+            errors=errors,
+            latency=_histogram(seconds, REQUEST_BUCKETS),
+            predictions={"malignant": malignant, "benign": len(predicted) - malignant},
+            probabilities=_histogram(predicted, PROBABILITY_BUCKETS),
+            restarts=0,
+            generated=len(failed),
+            generated_errors=errors,
+        )
 
     def _case_failures(self, rate: float) -> int:
         return int(self._generator.binomial(len(self._cases.targets), rate))
 
 
-def _in_buckets(values: FloatArray, bounds: tuple[float, ...]) -> IntArray:
-    return np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
+def _histogram(values: FloatArray, bounds: tuple[float, ...]) -> Histogram:
+    counts = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
+    return Histogram(list(bounds), counts.tolist())
 
 
 def simulation_table(

@@ -1,50 +1,125 @@
-"""The tests and effect sizes: counts and histograms in, p-values and differences out."""
+"""The tests and effect sizes: counts and histograms in, p-values and differences out.
+
+The canary's share of the requests grows from window to window, and how busy the cluster is changes
+too. So the tracks are compared within each window, and the comparisons are summed: what a window
+does to both of them is no difference.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from numpy.typing import ArrayLike
+from scipy import signal, special, stats
 
-from bc_model.predictor import FloatArray
+from bc_model.dataset import FloatArray, IntArray
 from canary.observation import Histogram
 
 
-def excess(hits: int, total: int, other_hits: int, other_total: int) -> float:
-    """Return Fisher's exact p-value, one-sided: ``hits / total`` is above the other share."""
-    counts = [[hits, total - hits], [other_hits, other_total - other_hits]]
-    return float(stats.fisher_exact(counts, alternative="greater").pvalue)
+class Table(NamedTuple):
+    """One window: how many of the canary's requests are hits, and of the stable's."""
+
+    hits: int
+    total: int
+    stable_hits: int
+    stable_total: int
 
 
-def mix(hits: int, total: int, other_hits: int, other_total: int) -> float:
-    """Return Fisher's exact p-value, two-sided, as twice the smaller tail: the shares differ."""
-    higher = excess(hits, total, other_hits, other_total)
-    lower = excess(other_hits, other_total, hits, total)
-    return min(1.0, 2 * min(higher, lower))
+class Pair(NamedTuple):
+    """One window's histograms, of the same bounds; what is compared has values in both."""
+
+    stable: Histogram
+    canary: Histogram
 
 
-def superiority(canary: Histogram, stable: Histogram) -> tuple[float, float]:
-    """Return how probably a value of ``canary`` is above one of ``stable``, and its p-value.
+def filled(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the pairs in which both tracks have values."""
+    return [pair for pair in pairs if any(pair.stable.counts) and any(pair.canary.counts)]
 
-    That is Mann and Whitney's U over the number of pairs, and their one-sided test with the
-    normal approximation, corrected for continuity and for ties; values in one bucket are ties.
-    It takes the counts as they are, so that a million requests cost what a thousand do.
+
+def excess(tables: Sequence[Table]) -> float:
+    """Return the exact one-sided p-value: the canary's share of hits is above the stable's.
+
+    If a hit is as likely in either track, the canary's hits of a window have the hypergeometric
+    distribution, and the sum of all windows' has the convolution of these (Mehta, Patel and Gray,
+    JASA 80, 1985). With one window that is Fisher's test.
     """
-    x, y = (np.asarray(each.counts, dtype=np.float64) for each in (canary, stable))
-    n, m = float(x.sum()), float(y.sum())
-    ties = x + y
-    u = float(x @ (np.cumsum(y) - y / 2))
-    variance = n * m / 12 * ((n + m + 1) - (ties**3 - ties).sum() / ((n + m) * (n + m - 1)))
-    if variance <= 0:  # all values are in one bucket
-        return 0.5, 1.0
-    z = (u - n * m / 2 - 0.5) / np.sqrt(variance)
-    return u / (n * m), float(special.ndtr(-z))
+    chances, above = np.ones(1), 0
+    for hits, total, stable_hits, stable_total in tables:
+        all_hits = hits + stable_hits
+        possible = np.arange(max(all_hits - stable_total, 0), min(all_hits, total) + 1)
+        ways = _log_choices(total, possible) + _log_choices(stable_total, all_hits - possible)
+        chances = signal.convolve(chances, special.softmax(ways))
+        above += hits - possible[0]
+    return float(np.clip(chances[above:].sum(), 0, 1))
 
 
-def quantile(histogram: Histogram, q: float) -> float:
+def _log_choices(n: int, k: IntArray) -> FloatArray:
+    """Return the logarithms of the binomial coefficients of ``n`` over each of ``k`` (k,)."""
+    logarithms: FloatArray = (
+        special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    )
+    return logarithms
+
+
+def mix(tables: Sequence[Table]) -> float:
+    """Return the exact two-sided p-value, as twice the smaller tail: the shares differ."""
+    mirrored = [
+        Table(stable_hits, stable_total, hits, total)
+        for hits, total, stable_hits, stable_total in tables
+    ]
+    return min(1.0, 2 * min(excess(tables), excess(mirrored)))
+
+
+def shares(tables: Sequence[Table]) -> tuple[float, float]:
+    """Return the canary's share of hits, and the stable's as if its windows weighed as much.
+
+    Neither track is without requests in any of the ``tables``.
+    """
+    totals = np.array([table.total for table in tables], dtype=np.float64)
+    hits = sum(table.hits for table in tables)
+    stable = [table.stable_hits / table.stable_total for table in tables]
+    return float(hits / totals.sum()), float(np.average(stable, weights=totals))
+
+
+def superiority(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return how probably a canary's value is above a stable's of its window, and the p-value.
+
+    That is the one-sided test of van Elteren (1960): Mann and Whitney's U of each window, weighted
+    by the inverse of its number of values plus 1, with the normal approximation, corrected for
+    ties; values in one bucket are ties. It takes the counts as they are, so that a million requests
+    cost what a thousand do.
+    """
+    above, possible, variance = 0.0, 0.0, 0.0
+    for stable, canary in pairs:
+        x, y = (np.asarray(each.counts, dtype=np.float64) for each in (canary, stable))
+        n, m, ties = x.sum(), y.sum(), x + y
+        weight = 1 / (n + m + 1)
+        above += weight * (x @ (np.cumsum(y) - y / 2))
+        possible += weight * n * m
+        tied = (ties**3 - ties).sum() / ((n + m) * (n + m - 1))
+        variance += weight**2 * n * m / 12 * (n + m + 1 - tied)
+    if variance <= 0:  # the values of each window are in one bucket
+        return float(above / possible), 1.0
+    z = (above - possible / 2) / np.sqrt(variance)
+    return float(above / possible), float(special.ndtr(-z))
+
+
+def counts(pairs: Sequence[Pair]) -> tuple[FloatArray, FloatArray]:
+    """Return the canary's counts, and the stable's as if its windows weighed as much."""
+    canary = np.array([pair.canary.counts for pair in pairs], dtype=np.float64)
+    stable = np.array([pair.stable.counts for pair in pairs], dtype=np.float64)
+    weights = canary.sum(1) / stable.sum(1)
+    return canary.sum(0), weights @ stable
+
+
+def quantile(bounds: Sequence[float], counts: ArrayLike, q: float) -> float:
     """Return the ``q`` quantile, in proportion within its bucket, which for the first starts at 0.
 
     Above all bounds nothing more is known, and the last bound is returned, as Prometheus does.
     """
-    cumulative = np.concatenate([[0], np.cumsum(histogram.counts)])
-    edges = np.array([0.0, *histogram.bounds, histogram.bounds[-1]])
+    cumulative = np.concatenate([[0], np.cumsum(counts)])
+    edges = np.array([0.0, *bounds, bounds[-1]])
     rank = q * cumulative[-1]
     bucket = max(int(np.searchsorted(cumulative, rank)), 1) - 1
     share = (rank - cumulative[bucket]) / (cumulative[bucket + 1] - cumulative[bucket])
@@ -56,34 +131,40 @@ def above(histogram: Histogram, bound: float) -> int:
     return sum(histogram.counts[histogram.bounds.index(bound) + 1 :])
 
 
-def homogeneity(one: Histogram, other: Histogram) -> float:
-    """Return the p-value of the chi-squared test that both have the same distribution.
+def homogeneity(pairs: Sequence[Pair]) -> float:
+    """Return the p-value of the chi-squared test that both tracks have the same distribution.
 
-    Neighbouring buckets are taken together until each track is expected to have 5 values in it
-    (Cochran, Biometrics 10, 1954).
+    The windows' statistics and degrees of freedom are summed. In each, neighbouring buckets are
+    taken together until each track is expected to have 5 values in it (Cochran, Biometrics 10,
+    1954).
     """
-    counts = np.array([one.counts, other.counts], dtype=np.float64)
-    smaller = counts.sum(1).min() / counts.sum()
+    statistic, freedom = np.array([_chi_squared(pair) for pair in pairs]).sum(0)
+    return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
+
+
+def _chi_squared(pair: Pair) -> tuple[float, int]:
+    """Return the statistic of one window, and its degrees of freedom."""
+    found = np.array([each.counts for each in pair], dtype=np.float64)
+    smaller = found.sum(1).min() / found.sum()
     groups, open_group = [], np.zeros(2)
-    for column in counts.T:
+    for column in found.T:
         open_group = open_group + column
         if open_group.sum() * smaller >= 5:
             groups.append(open_group)
             open_group = np.zeros(2)
     if len(groups) < 2:
-        return 1.0
+        return 0.0, 0
     groups[-1] = groups[-1] + open_group
     observed = np.array(groups)
     expected = np.outer(observed.sum(1), observed.sum(0)) / observed.sum()
-    chi_squared = ((observed - expected) ** 2 / expected).sum()
-    return float(special.chdtrc(len(groups) - 1, chi_squared))
+    return float(((observed - expected) ** 2 / expected).sum()), len(groups) - 1
 
 
-def distance(one: Histogram, other: Histogram) -> float:
-    """Return the Wasserstein distance, in units of the bounds, with values in mid-bucket."""
-    edges = np.array([0.0, *one.bounds, one.bounds[-1]])
+def distance(bounds: Sequence[float], one: ArrayLike, other: ArrayLike) -> float:
+    """Return the Wasserstein distance of two histograms' counts, with values in mid-bucket."""
+    edges = np.array([0.0, *bounds, bounds[-1]])
     middles = (edges[:-1] + edges[1:]) / 2
-    return float(stats.wasserstein_distance(middles, middles, one.counts, other.counts))
+    return float(stats.wasserstein_distance(middles, middles, one, other))
 
 
 def mcnemar(lost: int, won: int) -> float:

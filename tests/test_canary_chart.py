@@ -1,18 +1,19 @@
 """The geometry of the report's charts."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from canary import chart
 from canary.observation import Histogram
+from canary.statistics import Pair
 from tests.canaries import latencies
 
 counts = st.lists(st.integers(0, 10**6), min_size=5, max_size=5)
 
 
 def drawn(stable: Histogram, canary: Histogram) -> chart.Chart:
-    return chart.chart("latency", "Latency", "milliseconds", 1000, (stable, canary))
+    return chart.chart("latency", "Latency", "milliseconds", 1000, [Pair(stable, canary)])
 
 
 def test_a_bar_is_as_high_as_its_share() -> None:
@@ -40,15 +41,17 @@ def test_the_rows_have_every_number_but_empty_ends() -> None:
     assert [mark.label for mark in found.bounds] == ["1", "2", "4", "8"]
 
 
-def test_one_track_alone_is_drawn() -> None:
-    found = drawn(latencies(0, 10, 0, 0, 0), latencies(0, 0, 0, 0, 0))
-    assert found.rows == [("1 to 2", 10, 0, 1.0, 0.0)]
+def test_the_stables_steps_weigh_as_much_as_the_canarys() -> None:
+    quick, slow = latencies(0, 30, 0, 0, 0), latencies(0, 0, 10, 0, 0)
+    windows = [Pair(quick, latencies(0, 10, 0, 0, 0)), Pair(slow, latencies(0, 0, 10, 0, 0))]
+    found = chart.chart("latency", "Latency", "milliseconds", 1000, windows)
+    assert found.rows == [("1 to 2", 30, 10, 0.5, 0.5), ("2 to 4", 10, 10, 0.5, 0.5)]
 
 
 @pytest.mark.parametrize(
     ("canary", "problem"),
     [
-        (latencies(0, 0, 0, 0, 0), "Not drawn: nothing was counted."),
+        (latencies(0, 0, 0, 0, 0), "Not drawn: in no step both tracks have counted."),
         (latencies(1, 2), "Not drawn: the canary's latency histogram has 2 counts for 4 bounds."),
         (
             Histogram([1.0], [1, 2]),
@@ -70,6 +73,7 @@ def test_many_buckets_have_few_labels() -> None:
 
 @given(counts, counts)
 def test_everything_lies_within_the_drawing(stable: list[int], canary: list[int]) -> None:
+    assume(any(stable) and any(canary))
     found = drawn(latencies(*stable), latencies(*canary))
     for bar in found.bars:
         assert chart.LEFT <= bar.x <= bar.x + bar.width <= chart.WIDTH - chart.RIGHT + 1e-9

@@ -31,7 +31,7 @@ def test_fail_then_error_then_inconclusive_decide(found: set[Outcome]) -> None:
 
 
 def test_the_parts_and_their_order() -> None:
-    verdict = judge(observed(), LIMITS)
+    verdict = judge([observed()], LIMITS)
     assert verdict.outcome is Outcome.PASS
     assert [part.name for part in verdict.parts] == ["errors", "latency", "predictions", "model"]
 
@@ -49,13 +49,13 @@ def test_the_parts_and_their_order() -> None:
     ],
 )
 def test_one_part_decides(observation: Observation, expected: Outcome) -> None:
-    verdict = judge(observation, LIMITS)
+    verdict = judge([observation], LIMITS)
     assert verdict.outcome is expected
     assert verdict.outcome is decisive(part.outcome for part in verdict.parts)
 
 
 def test_traffic_that_was_seen_in_part_passes_nothing() -> None:
-    verdict = judge(observed(problem="a pod of the canary did not answer"), LIMITS)
+    verdict = judge([observed(problem="a pod of the canary did not answer")], LIMITS)
     assert verdict.outcome is Outcome.ERROR
     for part in verdict.parts[:3]:
         assert (part.outcome, part.reason) == (Outcome.ERROR, "A pod of the canary did not answer.")
@@ -65,7 +65,7 @@ def test_traffic_that_was_seen_in_part_passes_nothing() -> None:
 
 def test_what_failed_fails_though_not_all_was_seen() -> None:
     bad = track(errors=500, latency=latencies(1, 2))
-    parts = judge(observed(canary=bad, problem="a pod did not answer"), LIMITS).parts
+    parts = judge([observed(canary=bad, problem="a pod did not answer")], LIMITS).parts
     assert parts[0].outcome is Outcome.FAIL
     assert parts[1].reason == "The canary's latency histogram has 2 counts for 4 bounds."
 
@@ -74,7 +74,7 @@ def test_observation_and_verdict_go_through_json() -> None:
     for observation in (observed(), replace(observed(), cases=None, problem="no pod")):
         text = msgspec.json.encode(observation)
         assert msgspec.json.decode(text, type=Observation) == observation
-        verdict = judge(observation, LIMITS)
+        verdict = judge([observation], LIMITS)
         assert msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict) == verdict
     part = Part("errors", Outcome.FAIL, "Why.", {"n": 1, "p": 0.5})
     assert msgspec.json.encode(part) == (
@@ -85,7 +85,7 @@ def test_observation_and_verdict_go_through_json() -> None:
 @given(st.integers(0, 2000), st.integers(0, 2000), st.integers(0, 2000))
 def test_every_number_is_finite_and_every_reason_a_sentence(n: int, failed: int, slow: int) -> None:
     canary = track(requests=n + failed, errors=failed, latency=latencies(n, 0, slow, 0, failed))
-    for part in judge(observed(canary=canary), LIMITS).parts:
+    for part in judge([observed(canary=canary)], LIMITS).parts:
         assert b"null" not in msgspec.json.encode(part.numbers)
         assert part.reason[0] == part.reason[0].upper()
         assert part.reason.endswith(".")

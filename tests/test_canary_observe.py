@@ -13,7 +13,7 @@ from canary.judge import Outcome, judge
 from canary.observe import Images, Traffic, observe
 from canary.source import PodSource
 from canary.thresholds import Thresholds
-from canary.tracks import FEW, split
+from canary.windows import FEW, split
 from tests.conftest import free_port
 from tests.local_cluster import LocalCluster, LocalPod
 
@@ -141,7 +141,7 @@ def test_counters_of_a_ready_pod_that_cannot_be_read(
     monkeypatch.setattr(canary.observe, "generate", meanwhile)
     seen = observe(local_cluster, PodSource(local_cluster), IMAGES, NO_TRAFFIC, 0)
     assert seen.problem.startswith("The counters of canary-1 could not be read: http://127.0.0.1:")
-    assert judge(seen, Thresholds()).outcome is Outcome.ERROR
+    assert judge([seen], Thresholds()).outcome is Outcome.ERROR
 
 
 @pytest.mark.usefixtures("few")

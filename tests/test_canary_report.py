@@ -23,7 +23,7 @@ from tests.canaries import latencies, observed, scores, track
 
 def report(observation: Observation, **changes: Any) -> Report:
     thresholds = Thresholds()
-    verdict = judge(observation, thresholds)
+    verdict = judge([observation], thresholds)
     steps = [
         Step(
             stable_replicas=3,
@@ -43,7 +43,7 @@ def report(observation: Observation, **changes: Any) -> Report:
         stable_image="registry.example:5000/breast-cancer-api:old",
         canary_image="registry.example:5000/breast-cancer-api:new",
         steps=steps,
-        observation=observation,
+        windows=[observation],
         verdict=verdict,
         decision="rolled back",
         thresholds=thresholds,
@@ -63,7 +63,7 @@ BROKEN = report(
 UNSEEN = replace(
     SLOW,
     steps=[],
-    observation=None,
+    windows=[],
     verdict=concluded([], Outcome.ERROR, ["no pod of the stable track is ready"]),
 )
 

@@ -11,11 +11,12 @@ from bc_model import artifact
 from canary import measured, simulation
 from canary.judge import Outcome, judge
 from canary.models import Models
-from canary.observation import Observation
+from canary.observation import Observation, Track
 from canary.simulation import Scenario, scenarios, simulate, simulation_table
 from canary.statistics import quantile
 from canary.thresholds import Thresholds
 from canary.verdict import Verdict
+from canary.windows import whole
 from tests.conftest import ROOT
 
 LIMITS = Thresholds()
@@ -28,35 +29,41 @@ def models(model_dir: Path) -> Models:
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[Observation]:
-    """Collect what the judge is shown."""
+    """Collect the windows, as the judge is shown one more."""
     seen: list[Observation] = []
 
-    def watch(observation: Observation, limits: Thresholds) -> Verdict:
-        seen.append(observation)
-        return judge(observation, limits)
+    def watch(windows: list[Observation], limits: Thresholds) -> Verdict:
+        assert windows[:-1] == seen
+        seen.append(windows[-1])
+        return judge(windows, limits)
 
     monkeypatch.setattr(simulation, "judge", watch)
     return seen
+
+
+def latency_of(track: Track, q: float) -> float:
+    return quantile(track.latency.bounds, track.latency.counts, q)
 
 
 def test_a_run_of_the_same_image(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = watched(monkeypatch)
     same = Scenario("same", Outcome.PASS, models.same)
     assert simulate(same, models, LIMITS, np.random.default_rng(0)) is Outcome.PASS
-    first, whole = seen
+    first, second = seen
     # 20 requests a second for 60 seconds, a quarter to the canary, and then half.
     assert first.stable.requests + first.canary.requests == 1200
-    assert whole.stable.requests + whole.canary.requests == 2400
+    assert second.stable.requests + second.canary.requests == 1200
     assert first.canary.requests == pytest.approx(300, abs=4 * 15)
-    assert whole.canary.requests == pytest.approx(900, abs=4 * 23)
-    for track in (whole.stable, whole.canary):
+    assert second.canary.requests == pytest.approx(600, abs=4 * 17)
+    together = whole(seen)
+    for track in (together.stable, together.canary):
         assert (track.errors, track.generated_errors) == (0, 0)
         counted = (track.requests, sum(track.latency.counts), sum(track.probabilities.counts),
                    sum(track.predictions.values()))  # fmt: skip
         assert len(set(counted)) == 1
         median = np.mean(measured.MEDIANS) / 1000
-        assert quantile(track.latency, 0.5) == pytest.approx(median, rel=0.1)
-        assert quantile(track.latency, 0.95) == pytest.approx(4.6 * median, rel=0.3)
+        assert latency_of(track, 0.5) == pytest.approx(median, rel=0.1)
+        assert latency_of(track, 0.95) == pytest.approx(4.6 * median, rel=0.3)
         share = track.predictions["malignant"] / track.requests
         assert share == pytest.approx(0.373, abs=4 * 0.016)
 
@@ -76,7 +83,8 @@ def test_what_is_the_matter_shows(models: Models, monkeypatch: pytest.MonkeyPatc
     assert canary.predictions["malignant"] > canary.predictions["benign"]
     assert sum(canary.latency.counts[-4:]) / canary.requests == pytest.approx(0.2, abs=0.1)
     assert sum(stable.latency.counts[-4:]) == 0
-    assert quantile(canary.latency, 0.4) > 2 * quantile(stable.latency, 0.5)
+    typical, stable_typical = (latency_of(each, q) for each, q in ((canary, 0.4), (stable, 0.5)))
+    assert typical > 2 * stable_typical
 
 
 def test_requests_that_hang_are_lost(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +98,20 @@ def test_requests_that_hang_are_lost(models: Models, monkeypatch: pytest.MonkeyP
     assert first.cases is not None
     assert first.cases.stable_failures == 0
     assert first.cases.canary_failures == pytest.approx(0.2 * 569, abs=4 * 10)
+
+
+def test_a_busy_second_step_is_so_for_both_tracks(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = watched(monkeypatch)
+    busy = Scenario("busy", Outcome.PASS, models.same, busy=3, busy_errors=0.03)
+    assert simulate(busy, models, LIMITS, np.random.default_rng(0)) is Outcome.PASS
+    for track in ("stable", "canary"):
+        first, second = (getattr(window, track) for window in seen)
+        typical, busy_typical = (latency_of(each, 0.5) for each in (first, second))
+        assert busy_typical == pytest.approx(3 * typical, rel=0.3)
+        assert first.errors == 0
+        assert second.errors / second.requests == pytest.approx(0.03, abs=4 * 0.007)
 
 
 def test_the_samples_are_those_of_the_roles_defaults() -> None:

@@ -1,18 +1,13 @@
-"""From counters to what the judge wants to know; two windows as one."""
+"""From counters to what the judge wants to know."""
 
 import random
-from typing import Any
 
 import httpx2
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from bc_model.dataset import Dataset
-from canary.observation import Cases, Histogram, Observation, Track
+from canary.observation import Histogram, Track
 from canary.recording import START, PodRecord, Reading, Values, parse
-from canary.tracks import PROBES, merge, split, track
+from canary.tracks import PROBES, track
 from canary.validity import labels_problem
 
 NOTHING = Track("app:1", [], 0, 0, Histogram([], [0]), {"malignant": 0, "benign": 0},
@@ -141,77 +136,3 @@ def test_what_the_service_counts(client: httpx2.Client, dataset: Dataset) -> Non
             expected[next(i for i, bound in enumerate(bounds) if probability <= bound)] += 1
         assert seen.probabilities.counts == expected
         assert seen.model_versions == [answers[0]["model_version"]]
-
-
-COUNTS = st.integers(0, 10**6)
-HISTOGRAMS = st.lists(COUNTS, min_size=3, max_size=3).map(lambda it: Histogram([0.1, 0.5], it))
-TRACKS = st.builds(
-    Track,
-    image=st.just("app:1"),
-    model_versions=st.lists(st.sampled_from("ab"), unique=True).map(sorted),
-    latency=HISTOGRAMS | st.just(Histogram([], [0])),
-    predictions=st.fixed_dictionaries({"malignant": COUNTS, "benign": COUNTS}),
-    probabilities=HISTOGRAMS,
-    **dict.fromkeys(
-        ("requests", "errors", "restarts", "generated", "generated_errors", "down"), COUNTS
-    ),
-)
-CASES = Cases([0, 1], [True, True], [0.9, 0.1], [0.9, 0.1], 0.5, 0.5)
-
-
-def observed(started: str, ended: str, stable: Track, canary: Track, **more: Any) -> Observation:
-    return Observation(started, ended, stable, canary, **{"cases": None, **more})
-
-
-@given(st.lists(TRACKS, min_size=3, max_size=3))
-def test_merging_windows_adds_up(windows: list[Track]) -> None:
-    first, second, third = (
-        observed(f"0{number}:00", f"0{number + 1}:00", each, each)
-        for number, each in enumerate(windows)
-    )
-    left = merge(merge(first, second), third)
-    assert left == merge(first, merge(second, third))
-    assert (left.started, left.ended) == ("00:00", "03:00")
-    seen = left.canary
-    for name in ("requests", "errors", "generated", "generated_errors"):
-        assert getattr(seen, name) == sum(getattr(each, name) for each in windows)
-    for name in ("restarts", "down"):  # each window counts from the pods' start
-        assert getattr(seen, name) == max(getattr(each, name) for each in windows)
-    assert sum(seen.latency.counts) == sum(sum(each.latency.counts) for each in windows)
-    assert seen.predictions["benign"] == sum(each.predictions["benign"] for each in windows)
-    assert set(seen.model_versions) == {v for each in windows for v in each.model_versions}
-
-
-def test_merge_keeps_the_last_cases_and_all_problems() -> None:
-    lost = {"sent": 9, "lost": 2, "failures": ["a", "b"]}
-    first = observed("1", "2", NOTHING, NOTHING, cases=CASES, problem="One.", **lost)
-    second = observed("2", "3", NOTHING, NOTHING, problem="Two.", **lost)
-    merged = merge(first, second)
-    assert (merged.cases, merged.problem) == (CASES, "One. Two.")
-    assert (merged.sent, merged.lost, merged.failures) == (18, 4, ["a", "b", "a"])
-    other = replace(CASES, stable=[0.8, 0.1])
-    assert merge(first, replace(second, cases=other)).cases == other
-
-
-def test_merge_keeps_labels_that_are_in_one_window_only() -> None:
-    odd = replace(NOTHING, predictions={"malignant": 1, "unsure": 2})
-    first = observed("1", "2", NOTHING, odd)
-    assert merge(first, observed("2", "3", odd, NOTHING)).canary.predictions == {
-        "malignant": 1,
-        "benign": 0,
-        "unsure": 2,
-    }
-
-
-def test_buckets_that_change_under_way() -> None:
-    one = replace(NOTHING, latency=Histogram([0.1], [1, 0]))
-    two = replace(NOTHING, latency=Histogram([0.2], [1, 0]))
-    with pytest.raises(ValueError, match=r"^the buckets of a histogram have changed under way$"):
-        merge(observed("1", "2", one, one), observed("2", "3", two, one))
-
-
-def test_split() -> None:
-    three, one = replace(NOTHING, requests=3), replace(NOTHING, requests=1)
-    assert split(observed("1", "2", three, one)) == 0.25
-    assert split(observed("1", "2", NOTHING, NOTHING)) is None
-    assert split(observed("1", "2", three, NOTHING)) == 0.0

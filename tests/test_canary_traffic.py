@@ -1,5 +1,7 @@
 """Errors, latency and predictions: what fails, what is suspect, and what is let pass."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ NOTHING = latencies(0, 0, 0, 0, 0)
 
 def test_the_same_traffic_passes() -> None:
     for part in (errors, latency, predictions):
-        assert part(observed(), LIMITS).outcome is Outcome.PASS
+        assert part([observed()], LIMITS).outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize(
@@ -42,14 +44,13 @@ def test_the_same_traffic_passes() -> None:
 )
 def test_errors(failed: int, of: int, stable_failed: int, expected: Outcome) -> None:
     observation = observed(track(errors=stable_failed), track(requests=of, errors=failed))
-    assert errors(observation, LIMITS).outcome is expected
+    assert errors([observation], LIMITS).outcome is expected
 
 
 def test_the_errors_numbers_and_reason() -> None:
-    found = errors(observed(canary=track(errors=20)), LIMITS)
+    found = errors([observed(canary=track(errors=20))], LIMITS)
     assert found.reason == (
-        "20 of the canary's 1000 requests failed (2.00%), 0 of the stable's 1000 (0.00%), "
-        "p = 8.7e-07."
+        "20 of the canary's 1000 requests failed (2.00%), and 0.00% of the stable's, p = 8.7e-07."
     )
     p = found.numbers.pop("p_value")
     assert p == pytest.approx(8.7e-07, rel=0.01)
@@ -73,18 +74,20 @@ def test_the_errors_numbers_and_reason() -> None:
 @pytest.mark.parametrize(("restarts", "times"), [(1, "once"), (3, "3 times")])
 def test_restarts_fail_even_without_traffic(restarts: int, times: str) -> None:
     crashed = track(requests=0, restarts=restarts)
-    found = errors(observed(canary=crashed), LIMITS)
+    found = errors([observed(canary=crashed)], LIMITS)
     assert found.outcome is Outcome.FAIL
     assert found.reason == f"The canary's containers restarted {times}, more than 0."
-    assert errors(observed(stable=track(restarts=3)), LIMITS).outcome is Outcome.PASS
-    assert errors(observed(canary=crashed), Thresholds(max_restarts=3)).outcome is not Outcome.FAIL
+    assert errors([observed(stable=track(restarts=3))], LIMITS).outcome is Outcome.PASS
+    assert (
+        errors([observed(canary=crashed)], Thresholds(max_restarts=3)).outcome is not Outcome.FAIL
+    )
 
 
 def test_pods_that_are_down_fail() -> None:
-    found = errors(observed(canary=track(down=2)), LIMITS)
+    found = errors([observed(canary=track(down=2))], LIMITS)
     assert found.outcome is Outcome.FAIL
     assert found.reason == "At the end, 2 of the canary's pods were gone, or not ready."
-    assert errors(observed(stable=track(down=2)), LIMITS).outcome is Outcome.PASS
+    assert errors([observed(stable=track(down=2))], LIMITS).outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_requests_for_the_cases_that_had_to_be_repeated(
 ) -> None:
     """So that faults at random do not hide behind the repetition."""
     asked = cases(canary_failures=failed, stable_failures=stable_failed)
-    found = errors(observed(cases_=asked), LIMITS)
+    found = errors([observed(cases_=asked)], LIMITS)
     assert found.outcome is expected
     words = f"{failed} of {500 + failed} requests for the labelled cases failed on the canary"
     assert words in found.reason
@@ -133,13 +136,13 @@ def lossy(lost: int, sent: int = 1200, generated: int = 300) -> Observation:
 )
 def test_requests_that_were_lost(observation: Observation, expected: Outcome) -> None:
     """Nobody knows whose they were: they may all have been the canary's."""
-    assert errors(observation, LIMITS).outcome is expected
+    assert errors([observation], LIMITS).outcome is expected
 
 
 def test_when_all_is_lost() -> None:
     nothing = track(generated=0)
     observation = replace(observed(nothing, nothing), sent=10, lost=10, failures=["refused"])
-    found = errors(observation, LIMITS)
+    found = errors([observation], LIMITS)
     assert found.outcome is Outcome.ERROR
     assert found.reason == (
         "10 of 10 generated requests were lost (refused), which may be 100.00% of the canary's."
@@ -161,13 +164,13 @@ def test_when_all_is_lost() -> None:
     ],
 )
 def test_latency(canary: Histogram, expected: Outcome) -> None:
-    assert latency(observed(canary=track(latency=canary)), LIMITS).outcome is expected
+    assert latency([observed(canary=track(latency=canary))], LIMITS).outcome is expected
 
 
 def test_a_difference_that_is_large_and_half_proven_is_suspect() -> None:
     stable, canary = latencies(100, 100, 100, 0, 0), latencies(4, 5, 16, 0, 0)
     limits = Thresholds(min_requests=20)
-    found = latency(observed(track(latency=stable), track(latency=canary)), limits)
+    found = latency([observed(track(latency=stable), track(latency=canary))], limits)
     assert limits.significance < found.numbers["p_value"] < limits.suspicion
     assert found.outcome is Outcome.INCONCLUSIVE
     assert "slower ones in 66% of pairs" in found.reason
@@ -175,7 +178,7 @@ def test_a_difference_that_is_large_and_half_proven_is_suspect() -> None:
 
 def test_the_latencys_numbers() -> None:
     canary = track(latency=latencies(0, 300, 500, 150, 50))
-    numbers = latency(observed(canary=canary), LIMITS).numbers
+    numbers = latency([observed(canary=canary)], LIMITS).numbers
     assert numbers["stable_median"] == pytest.approx(0.0014)
     assert numbers["canary_median"] == pytest.approx(0.0028)
     assert numbers["median_ratio"] == pytest.approx(2)
@@ -186,8 +189,8 @@ def test_the_latencys_numbers() -> None:
 
 def test_a_stable_that_is_slower_than_all_bounds() -> None:
     lost = track(latency=latencies(0, 0, 0, 0, 1000))
-    assert latency(observed(lost, lost), LIMITS).outcome is Outcome.PASS
-    assert latency(observed(lost, track()), LIMITS).outcome is Outcome.PASS
+    assert latency([observed(lost, lost)], LIMITS).outcome is Outcome.PASS
+    assert latency([observed(lost, track())], LIMITS).outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize(
@@ -196,7 +199,7 @@ def test_a_stable_that_is_slower_than_all_bounds() -> None:
 )
 def test_the_mix_of_labels(malignant: int, expected: Outcome) -> None:
     canary = track(predictions={"malignant": malignant, "benign": 1000 - malignant})
-    assert predictions(observed(canary=canary), LIMITS).outcome is expected
+    assert predictions([observed(canary=canary)], LIMITS).outcome is expected
 
 
 @pytest.mark.parametrize(
@@ -210,12 +213,12 @@ def test_the_mix_of_labels(malignant: int, expected: Outcome) -> None:
 )
 def test_the_distribution_of_scores(canary: Histogram, expected: Outcome) -> None:
     observation = observed(canary=track(probabilities=canary))
-    assert predictions(observation, LIMITS).outcome is expected
+    assert predictions([observation], LIMITS).outcome is expected
 
 
 def test_few_predictions_pass_nothing() -> None:
     for few in ({"malignant": 70, "benign": 129}, {"benign": 199}, {}):
-        found = predictions(observed(canary=track(predictions=few)), LIMITS)
+        found = predictions([observed(canary=track(predictions=few))], LIMITS)
         assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.FAIL)
         assert found.outcome is Outcome.INCONCLUSIVE or few == {"benign": 199}
 
@@ -229,10 +232,91 @@ def test_too_little_never_passes(stable: Histogram, canary: Histogram, requests:
     observation: Observation = observed(track(latency=stable), few)
     assert sum(few.latency.counts) < LIMITS.min_requests
     for part in (traffic.errors, traffic.latency):
-        assert part(observation, LIMITS).outcome is not Outcome.PASS
+        assert part([observation], LIMITS).outcome is not Outcome.PASS
 
 
 @given(histograms)
 def test_identical_tracks_never_fail(histogram: Histogram) -> None:
     same = track(latency=histogram)
-    assert latency(observed(same, same), LIMITS).outcome is not Outcome.FAIL
+    assert latency([observed(same, same)], LIMITS).outcome is not Outcome.FAIL
+
+
+def windows_of(changes: list[dict[str, Any]]) -> list[Observation]:
+    """Three quarters of the first window's requests are the stable's, and half of the second's."""
+    first, second = changes
+    return [
+        observed(track(requests=900, **first["stable"]), track(requests=300, **first["canary"])),
+        observed(track(**second["stable"]), track(**second["canary"])),
+    ]
+
+
+QUICK = latencies(90, 150, 45, 12, 3)
+
+
+@pytest.mark.parametrize(
+    ("busier", "expected"),
+    [
+        (latencies(0, 300, 500, 150, 50), Outcome.PASS),  # as the stable is in the second window
+        (latencies(0, 0, 300, 500, 200), Outcome.FAIL),
+    ],
+)
+def test_latency_is_compared_within_each_window(busier: Histogram, expected: Outcome) -> None:
+    windows = windows_of(
+        [
+            {"stable": {"latency": latencies(*(3 * n for n in QUICK.counts))},
+             "canary": {"latency": QUICK}},
+            {"stable": {"latency": latencies(0, 300, 500, 150, 50)}, "canary": {"latency": busier}},
+        ]
+    )  # fmt: skip
+    assert latency(windows, LIMITS).outcome is expected
+
+
+@pytest.mark.parametrize(("failed", "expected"), [(40, Outcome.PASS), (80, Outcome.FAIL)])
+def test_errors_are_compared_within_each_window(failed: int, expected: Outcome) -> None:
+    windows = windows_of(
+        [
+            {"stable": {}, "canary": {}},
+            {"stable": {"errors": 40}, "canary": {"errors": failed}},
+        ]
+    )
+    found = errors(windows, LIMITS)
+    assert found.outcome is expected
+    assert found.numbers["stable_rate"] == pytest.approx(40 / 1300)
+
+
+@pytest.mark.parametrize(("malignant", "expected"), [(900, Outcome.PASS), (500, Outcome.FAIL)])
+def test_predictions_are_compared_within_each_window(malignant: int, expected: Outcome) -> None:
+    """Later, other cases come: nearly all are malignant."""
+    few = {"predictions": {"malignant": 60, "benign": 240}}
+    many = {"predictions": {"malignant": 180, "benign": 720}}
+    later = {"predictions": {"malignant": 900, "benign": 100}}
+    canary = {"predictions": {"malignant": malignant, "benign": 1000 - malignant}}
+    windows = windows_of([{"stable": many, "canary": few}, {"stable": later, "canary": canary}])
+    assert predictions(windows, LIMITS).outcome is expected
+
+
+def test_scores_are_compared_within_each_window() -> None:
+    low, lower = scores(810, 45, 45, 0, 0), scores(270, 15, 15, 0, 0)
+    high, middle = scores(0, 0, 100, 900, 0), scores(0, 500, 500, 0, 0)
+    for canary, expected in ((high, Outcome.PASS), (middle, Outcome.FAIL)):
+        windows = windows_of(
+            [
+                {"stable": {"probabilities": low}, "canary": {"probabilities": lower}},
+                {"stable": {"probabilities": high}, "canary": {"probabilities": canary}},
+            ]
+        )
+        assert predictions(windows, LIMITS).outcome is expected
+
+
+def test_windows_that_compare_nothing_pass_nothing() -> None:
+    """Each track had enough requests, and never both at a time."""
+    nothing = track(
+        requests=0,
+        generated=0,
+        latency=NOTHING,
+        predictions={},
+        probabilities=scores(0, 0, 0, 0, 0),
+    )
+    windows = [observed(track(), nothing), observed(nothing, track())]
+    for part in (errors, latency, predictions):
+        assert part(windows, LIMITS).outcome is Outcome.INCONCLUSIVE

@@ -14,7 +14,7 @@ NAN: Any = float("nan")
 
 
 def parts(observation: Observation) -> dict[str, Part]:
-    return {part.name: part for part in judge(observation, Thresholds()).parts}
+    return {part.name: part for part in judge([observation], Thresholds()).parts}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_labelled_cases(changes: dict[str, Any], reason: str) -> None:
 )
 def test_cases_that_could_not_be_asked(problem: str, reason: str) -> None:
     observation = replace(observed(), cases=None, problem=problem)
-    verdict = judge(observation, Thresholds())
+    verdict = judge([observation], Thresholds())
     assert verdict.outcome is Outcome.ERROR
     assert verdict.parts[-1].reason == reason
     assert [part.outcome for part in verdict.parts[:-1]] == [Outcome.PASS] * 3

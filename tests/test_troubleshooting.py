@@ -185,7 +185,7 @@ def canary() -> list[str]:
     few = observed(track(requests=9), track(requests=9))
     away = replace(few, cases=None, problem="The labelled cases could not be asked: it is away.")
     lost = replace(few, sent=9, lost=9, failures=["The connection was refused."])
-    parts = [part for seen in (few, away, lost) for part in judge(seen, Thresholds()).parts]
+    parts = [part for seen in (few, away, lost) for part in judge([seen], Thresholds()).parts]
     claim = Claim(id="1", started="today", expires=1.0, holder=Holder("me", "here", 1, 0.0))
     tested = begin(Releases(), claim, "app:1", "app:2")
     assert tested.run

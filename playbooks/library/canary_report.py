@@ -37,10 +37,11 @@ options:
     description: Namespace of the app.
     type: str
     required: true
-  observation:
-    description: All that was seen, as M(canary_step) returns it; empty when nothing was.
-    type: dict
-    default: {}
+  windows:
+    description: What the steps have seen, as M(canary_step) returns it.
+    type: list
+    elements: dict
+    default: []
   steps:
     description: The steps, as M(canary_step) returns them.
     type: list
@@ -77,7 +78,7 @@ EXAMPLES = r"""
     directory: var/canary
     run: "{{ canary_run.run }}"
     namespace: breast-cancer
-    observation: "{{ canary_seen.observation }}"
+    windows: "{{ canary_seen.windows }}"
     steps: "{{ canary_seen.steps }}"
     outcome: pass
     decision: promoted
@@ -100,7 +101,6 @@ page:
 
 
 def report(given: dict[str, Any]) -> Report:
-    observation = given["observation"]
     steps = msgspec.convert(given["steps"], list[Step])
     return Report(
         run=given["run"]["id"],
@@ -110,7 +110,7 @@ def report(given: dict[str, Any]) -> Report:
         stable_image=given["run"]["stable_image"],
         canary_image=given["run"]["canary_image"],
         steps=steps,
-        observation=msgspec.convert(observation, Observation) if observation else None,
+        windows=msgspec.convert(given["windows"], list[Observation]),
         verdict=concluded(steps, Outcome(given["outcome"]), given["reasons"]),
         decision=given["decision"],
         thresholds=Thresholds.merged(given["thresholds"]),
@@ -123,7 +123,7 @@ def main() -> None:
             "directory": {"type": "path", "required": True},
             "run": {"type": "dict", "required": True},
             "namespace": {"required": True},
-            "observation": {"type": "dict", "default": {}},
+            "windows": {"type": "list", "elements": "dict", "default": []},
             "steps": {"type": "list", "elements": "dict", "default": []},
             "outcome": {"choices": ["pass", "fail", "inconclusive", "error"], "required": True},
             "reasons": {"type": "list", "elements": "str", "default": []},

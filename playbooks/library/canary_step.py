@@ -18,8 +18,8 @@ try:
     from canary.report import Step, reasons
     from canary.source import choose_source
     from canary.thresholds import Thresholds
-    from canary.tracks import merge, split
     from canary.verbs import mine
+    from canary.windows import split, whole
 except ImportError:
     HAS_PROJECT = False
 else:
@@ -81,10 +81,11 @@ options:
     description: Limits of the judge that are not to be its defaults.
     type: dict
     default: {}
-  observation:
+  windows:
     description: What the steps before have seen.
-    type: dict
-    default: {}
+    type: list
+    elements: dict
+    default: []
   steps:
     description: The steps before.
     type: list
@@ -125,10 +126,16 @@ summary:
   description: The step in one line.
   returned: always
   type: str
-observation:
-  description: All that was seen so far.
+windows:
+  description: What each step so far has seen.
   returned: always
-  type: dict
+  type: list
+  elements: dict
+model_versions:
+  description: The canary's models.
+  returned: always
+  type: list
+  elements: str
 steps:
   description: All steps so far.
   returned: always
@@ -144,7 +151,7 @@ def take(given: Object) -> Object:
     if stable < 1 or canary < 1:
         raise ValueError(f"{canary} canary pods beside {stable} stable ones cannot be compared")
     check(given["url"], given["rate"], given["seconds"])
-    before = msgspec.convert(given["observation"], Observation) if given["observation"] else None
+    windows = msgspec.convert(given["windows"], list[Observation])
     thresholds = Thresholds.merged(given["thresholds"])
     cluster = KubernetesCluster(given["context"], given["namespace"])
     store = Store(cluster)
@@ -160,9 +167,8 @@ def take(given: Object) -> Object:
     )
     mine(store.read(), given["run_id"])
     observed_split = split(seen)
-    if before:
-        seen = merge(before, seen)
-    verdict = judge(seen, thresholds)
+    windows.append(seen)
+    verdict = judge(windows, thresholds)
     step = Step(
         stable_replicas=stable,
         canary_replicas=canary,
@@ -179,7 +185,8 @@ def take(given: Object) -> Object:
         ),
         "outcome": verdict.outcome.value,
         "reasons": reasons(verdict),
-        "observation": msgspec.to_builtins(seen),
+        "windows": msgspec.to_builtins(windows),
+        "model_versions": whole(windows).canary.model_versions,
         "steps": [*given["steps"], msgspec.to_builtins(step)],
     }
 
@@ -199,7 +206,7 @@ def main() -> None:
             "rate": {"type": "float", "default": 0},
             "prometheus": {"default": "prometheus"},
             "thresholds": {"type": "dict", "default": {}},
-            "observation": {"type": "dict", "default": {}},
+            "windows": {"type": "list", "elements": "dict", "default": []},
             "steps": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,

@@ -39,7 +39,7 @@ STEP = Step(
     seconds=60.5,
     requested_split=0.25,
     observed_split=None,
-    verdict=judge(OBSERVATION, Thresholds()),
+    verdict=judge([OBSERVATION], Thresholds()),
 )
 
 
@@ -48,7 +48,7 @@ def given(tmp_path: Path) -> Object:
     return {
         "directory": str(tmp_path / "var" / "canary"),
         "run": msgspec.to_builtins(run(id="20260504-100000-abcd")),
-        "observation": msgspec.to_builtins(OBSERVATION),
+        "windows": [msgspec.to_builtins(OBSERVATION)],
         "steps": [msgspec.to_builtins(STEP)],
         "thresholds": {"min_requests": 1},
         "outcome": "inconclusive",
@@ -66,7 +66,7 @@ def report(capsys: pytest.CaptureFixture[str], given: Object) -> Module:
 def test_what_is_written_is_what_was_given(report: Module) -> None:
     result = report()
     written = msgspec.json.decode(Path(result["json"]).read_bytes(), type=Report)
-    assert written.observation == OBSERVATION
+    assert written.windows == [OBSERVATION]
     assert written.steps == [STEP]
     assert written.verdict == STEP.verdict
     assert written.thresholds == Thresholds(min_requests=1)
@@ -78,7 +78,7 @@ def test_what_is_written_is_what_was_given(report: Module) -> None:
 
 @pytest.mark.parametrize("steps", [0, 1])
 def test_run_that_ended_otherwise_than_by_its_last_verdict(report: Module, steps: int) -> None:
-    seen: Any = {} if steps else {"observation": {}, "steps": []}
+    seen: Any = {} if steps else {"windows": [], "steps": []}
     why = ["the canary did not become ready: 0 of 1 pods are new", "pod a: Pending"]
     result = report(outcome="fail", reasons=why, **seen)
     written = msgspec.json.decode(Path(result["json"]).read_bytes(), type=Report)
@@ -103,7 +103,7 @@ def test_check_mode_writes_nothing(report: Module, given: Object) -> None:
     [
         ({"steps": [{}]}, "missing required field `stable_replicas`"),
         ({"run": {}}, "KeyError: 'id'"),
-        ({"observation": {"started": ""}}, "missing required field `ended`"),
+        ({"windows": [{"started": ""}]}, "missing required field `ended`"),
         ({"thresholds": {"min_request": 1}}, "min_request"),
     ],
 )

@@ -138,7 +138,8 @@ def test_canary_that_fails_in_its_first_step_is_gone_before_the_report(cluster: 
     cluster.says(
         "canary_step",
         {
-            "observation": msgspec.to_builtins(OBSERVATION),
+            "windows": [msgspec.to_builtins(OBSERVATION)],
+            "model_versions": ["0123"],
             "steps": [msgspec.to_builtins(STEP)],
             "outcome": "fail",
             "reasons": reasons(STEP.verdict),

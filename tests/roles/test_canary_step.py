@@ -71,13 +71,15 @@ def test_two_steps(step: Module) -> None:
     ]
     [taken] = msgspec.convert(first["steps"], list[Step])
     assert (taken.requested_split, taken.observed_split) == (0.25, 1.0)
-    assert msgspec.convert(first["observation"], Observation).canary.generated == 20
+    [seen] = msgspec.convert(first["windows"], list[Observation])
+    assert seen.canary.generated == 20
+    assert first["model_versions"] == seen.canary.model_versions != []
 
-    before = {"observation": first["observation"], "steps": first["steps"]}
+    before = {"windows": first["windows"], "steps": first["steps"]}
     second = step(**before, rate=0, url="", canary_replicas=3, thresholds={"min_requests": "1"})
     assert "50% of the requests asked for, no requests seen" in second["summary"]
-    seen = msgspec.convert(second["observation"], Observation)
-    assert (seen.canary.requests, seen.started) == (20, first["observation"]["started"])
+    earlier, later = msgspec.convert(second["windows"], list[Observation])
+    assert (earlier, later.canary.requests) == (seen, 0)
     assert second["steps"][0] == first["steps"][0]
     assert len(second["steps"]) == 2
 
@@ -94,7 +96,7 @@ def test_two_steps(step: Module) -> None:
         ({"url": "127.0.0.1:30000"}, "url: '127.0.0.1:30000' is not like http://"),
         ({"thresholds": {"min_request": 1}}, "min_request"),
         ({"thresholds": {"error_ceiling": 2}}, "error_ceiling"),
-        ({"observation": {"started": "now"}}, "missing required field `ended`"),
+        ({"windows": [{"started": "now"}]}, "missing required field `ended`"),
         ({"canary_replicas": "many"}, "argument 'canary_replicas' is of type"),
         ({"run_id": None}, "missing required arguments: run_id"),
     ],

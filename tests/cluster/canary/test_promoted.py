@@ -50,9 +50,9 @@ def test_good_canary_is_promoted(served: Deployed) -> None:
     assert (entry["verdict"], entry["note"]) == ("pass", "")
     report = newest_report(served)
     assert (report.verdict.outcome, report.decision) == (Outcome.PASS, "promoted")
-    assert report.observation
-    assert report.observation.canary.generated > 200
-    assert report.observation.canary.requests > report.observation.canary.generated
+    assert report.seen
+    assert report.seen.canary.generated > 200
+    assert report.seen.canary.requests > report.seen.canary.generated
     assert [step.requested_split for step in report.steps] == [0.25, 0.5]
     page = served.directory / "var" / "canary" / f"{report.run}.html"
     assert "<svg" in page.read_text(encoding="utf-8")
@@ -112,7 +112,7 @@ def test_prometheus_counts_where_there_is_one(served: Deployed, variant: Variant
     result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=variant())
     assert result.returncode == 0, result.stdout
     assert "counted by Prometheus: pass" in said(result)
-    seen = newest_report(served).observation
+    seen = newest_report(served).seen
     assert seen
     assert seen.stable.generated + seen.canary.generated == RATE * SECONDS
 
