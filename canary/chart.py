@@ -69,7 +69,7 @@ def chart(name: str, title: str, unit: str, scale: float, pairs: Sequence[Pair])
     problem = next(filter(None, (histogram_problem(name, *pair) for pair in pairs)), "")
     compared = statistics.filled(pairs)
     if not (problem or compared):
-        problem = "in no step both tracks have counted"
+        problem = "no step has values of both tracks"
     if problem:
         return Chart(name, title, unit, f"Not drawn: {problem}.", [], [], [], [])
     edges = [0.0, *(scale * bound for bound in compared[0].stable.bounds)]

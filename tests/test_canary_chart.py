@@ -51,7 +51,7 @@ def test_the_stables_steps_weigh_as_much_as_the_canarys() -> None:
 @pytest.mark.parametrize(
     ("canary", "problem"),
     [
-        (latencies(0, 0, 0, 0, 0), "Not drawn: in no step both tracks have counted."),
+        (latencies(0, 0, 0, 0, 0), "Not drawn: no step has values of both tracks."),
         (latencies(1, 2), "Not drawn: the canary's latency histogram has 2 counts for 4 bounds."),
         (
             Histogram([1.0], [1, 2]),
