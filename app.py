@@ -18,9 +18,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from bc_model.answer_table import INTENDED_USE
+from bc_model.arrays import FloatArray
 from bc_model.artifact import ArtifactError, Reference, load_reference
 from bc_model.classifier import Classifier
-from bc_model.predictor import FloatArray
 from web.accept import JSON, prefers
 from web.batch import CSV, NPY, BatchAnswer, BatchDecoder, as_csv
 from web.logs import log_config

@@ -88,14 +88,6 @@ def _verify(options: argparse.Namespace) -> None:
     )
 
 
-def _drift(options: argparse.Namespace) -> None:
-    from bc_model.drift_power import drift_tables
-
-    manifest = artifact.read_manifest(options.model)
-    reference = artifact.load_reference(options.model, manifest)
-    print(drift_tables(reference, manifest.parameters, options.runs, options.seed, _progress))
-
-
 def _progress(step: str) -> "Progress":
     return partial(tqdm, desc=step, disable=None)
 
@@ -202,21 +194,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.set_defaults(run=_verify)
 
-    drift = commands.add_parser(
-        "drift", help="measure how often drift is found, where there is none and where there is"
-    )
-    drift.add_argument(
-        "--model",
-        type=Path,
-        default=ARTIFACTS / artifact.CURRENT,
-        metavar="DIR",
-        help="the artifact whose thresholds to use (default: %(default)s)",
-    )
-    drift.add_argument(
-        "--runs", type=runs, default=400, help="of each scenario (default: %(default)s)"
-    )
-    drift.add_argument("--seed", type=seed, default=0, help="(default: %(default)s)")
-    drift.set_defaults(run=_drift)
     return parser
 
 
@@ -249,14 +226,6 @@ def whole_number(text: str) -> int:
     value = int(text)
     if value < 2:
         raise argparse.ArgumentTypeError(f"{text} is less than 2")
-    return value
-
-
-def runs(text: str) -> int:
-    """Parse a number of at least 10: a tenth of it is of months."""
-    value = int(text)
-    if value < 10:
-        raise argparse.ArgumentTypeError(f"{text} is less than 10")
     return value
 
 

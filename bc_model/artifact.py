@@ -17,7 +17,8 @@ from zipfile import BadZipFile
 import msgspec
 import numpy as np
 
-from bc_model.predictor import FloatArray, ModelArrays
+from bc_model.arrays import FloatArray
+from bc_model.predictor import ModelArrays
 
 FORMAT = 1
 """Raised when a reader of the former format could not read what is written now."""

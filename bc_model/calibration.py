@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bc_model.arrays import MALIGNANT, BoolArray, FloatArray, IntArray
 from bc_model.artifact import Figure
-from bc_model.csv_cases import MALIGNANT
-from bc_model.dataset import BoolArray, FloatArray, IntArray
 from bc_model.metrics import bootstrap_weights, wilson
 
 BINS = 10

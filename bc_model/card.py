@@ -8,11 +8,10 @@ import matplotlib.axes
 from matplotlib.figure import Figure as Plot
 from sklearn.metrics import roc_curve
 
+from bc_model.arrays import MALIGNANT, FloatArray, IntArray
 from bc_model.artifact import Figure, Manifest
 from bc_model.calibration import calibration
 from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
-from bc_model.csv_cases import MALIGNANT
-from bc_model.dataset import FloatArray, IntArray
 from bc_model.predictor import INTERVAL_LEVEL
 
 

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from bc_model import artifact
+from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
 from bc_model.artifact import Manifest
-from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.explanation import Explainer
-from bc_model.predictor import FloatArray, ModelArrays, Predictor, Scores, interval
+from bc_model.predictor import ModelArrays, Predictor, Scores, interval
 
 NO_BASIS = (
     "the model has no basis for this case: it lies further from the training cases than any "

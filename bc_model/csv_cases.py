@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
+from bc_model.arrays import BENIGN, MALIGNANT
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
-
-MALIGNANT: Final = 0
-BENIGN: Final = 1
 
 _DIAGNOSES = {"m": MALIGNANT, "malignant": MALIGNANT, "b": BENIGN, "benign": BENIGN}
 # Only under scikit-learn's own column name is 0 known to mean malignant.

@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from bc_model.csv_cases import BENIGN, MALIGNANT, CaseReader, DataError, Problem, open_cases
+from bc_model.arrays import BENIGN, MALIGNANT, FloatArray, IntArray
+from bc_model.csv_cases import CaseReader, DataError, Problem, open_cases
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 BUNDLED = "Wisconsin Diagnostic Breast Cancer, as bundled with scikit-learn"
 

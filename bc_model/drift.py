@@ -1,4 +1,5 @@
 """What comes in, against what the model was trained on: quantile bins of each feature.
+from bc_model.arrays import FloatArray
 
 Counts by bin can be added up over processes and over time, so drift across all pods is a matter
 of one sum. How far apart two sets of counts are is told by a statistic that chance brings to the
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bc_model.predictor import FloatArray
+from bc_model.arrays import FloatArray
 
 Counts = npt.NDArray[Any]
 

@@ -7,7 +7,7 @@ taken for granted: the thresholds are drawn at several sizes.
 
 import numpy as np
 
-from bc_model.dataset import FloatArray, IntArray
+from bc_model.arrays import FloatArray, IntArray
 from bc_model.drift import BINS, feature_drift, score_drift
 
 SIZES = (50, 200, 1000, 10_000)
@@ -16,7 +16,7 @@ SIZES = (50, 200, 1000, 10_000)
 SIGNIFICANCE = 0.001
 """How often one look at cases like those of training may find any feature, or the answers, drifted.
 
-Rules look at a day's cases again and again: `bc_model.drift_power` measures what comes of it.
+Rules look at a day's cases again and again: `studies.drift_power` measures what comes of it.
 """
 
 DRAWS = 10_000

@@ -11,9 +11,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from bc_model.arrays import MALIGNANT, FloatArray, IntArray
 from bc_model.artifact import Figure, OperatingPoint, Parameters
-from bc_model.csv_cases import MALIGNANT
-from bc_model.dataset import Dataset, FloatArray, IntArray
+from bc_model.dataset import Dataset
 from bc_model.metrics import METRICS, Z_95, bootstrap_weights, measure, operating_point
 from bc_model.predictor import Predictor, closeness, kernel
 from bc_model.training import (

@@ -10,7 +10,8 @@ from functools import cache
 
 import numpy as np
 
-from bc_model.predictor import FloatArray, ModelArrays, standardise
+from bc_model.arrays import FloatArray
+from bc_model.predictor import ModelArrays, standardise
 
 
 def shapley_values(

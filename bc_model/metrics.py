@@ -6,9 +6,8 @@ and interval come from the same few matrix products as the figures themselves.
 
 import numpy as np
 
+from bc_model.arrays import MALIGNANT, BoolArray, FloatArray, IntArray
 from bc_model.artifact import Figure, OperatingPoint
-from bc_model.csv_cases import MALIGNANT
-from bc_model.dataset import BoolArray, FloatArray, IntArray
 
 METRICS = ("accuracy", "sensitivity", "specificity", "roc_auc", "brier", "log_loss", "ece")
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "ece"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from bc_model.arrays import FloatArray
 
 NEIGHBOURS = 5
 """How many of the nearest training cases the basis of an answer is measured by."""

@@ -12,9 +12,9 @@ import numpy as np
 from msgspec import structs
 
 from bc_model import artifact, card
+from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
 from bc_model.artifact import Feature, Manifest, Parameters, Reference, TrainingData
-from bc_model.csv_cases import BENIGN, MALIGNANT
-from bc_model.dataset import BoolArray, Dataset, FloatArray
+from bc_model.dataset import Dataset
 from bc_model.drift import bin_counts, bin_edges, bin_numbers, score_counts
 from bc_model.drift_null import null_thresholds
 from bc_model.evaluation import (

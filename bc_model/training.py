@@ -17,9 +17,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray, IntArray
 from bc_model.artifact import Parameters
-from bc_model.csv_cases import BENIGN, MALIGNANT
-from bc_model.dataset import BoolArray, Dataset, FloatArray, IntArray
+from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_COUNT
 from bc_model.predictor import ModelArrays, closeness, kernel
 

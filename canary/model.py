@@ -7,9 +7,7 @@ fitted on.
 
 import numpy as np
 
-from bc_model.csv_cases import MALIGNANT
-from bc_model.dataset import BoolArray
-from bc_model.predictor import FloatArray
+from bc_model.arrays import MALIGNANT, BoolArray, FloatArray
 from canary import statistics
 from canary.observation import Cases, Observation
 from canary.thresholds import Thresholds

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import signal, special, stats
 
-from bc_model.dataset import FloatArray, IntArray
+from bc_model.arrays import FloatArray, IntArray
 from canary.observation import Histogram
 
 

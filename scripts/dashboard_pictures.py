@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx2
 import numpy as np
 
+from bc_model.arrays import FloatArray
 from bc_model.artifact import Reference, load_reference, read_manifest
 from bc_model.features import FEATURE_NAMES
-from bc_model.predictor import FloatArray
 from scripts.draw_dashboards import Asked, draw_all
 from tests.conftest import ROOT, running_service
 from tests.prometheus_server import watched

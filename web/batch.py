@@ -9,11 +9,11 @@ import numpy as np
 from msgspec import Meta
 
 from bc_model.answer_table import AnswerWriter
+from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
 from bc_model.classifier import Answer, Classifier
 from bc_model.csv_cases import NOT_TEXT, CaseReader, Problem
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
-from bc_model.predictor import FloatArray
 from web.accept import JSON
 from web.errors import Errors
 from web.json_cases import MISSING, JsonCases, Pairs, only_field, parse_json

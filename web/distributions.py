@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
 from bc_model.artifact import Figure, Reference
-from bc_model.csv_cases import BENIGN, MALIGNANT
 from bc_model.metrics import wilson
-from bc_model.predictor import FloatArray
 
 BINS = 24
 HEIGHT = 20

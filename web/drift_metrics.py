@@ -15,9 +15,9 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from bc_model.arrays import FloatArray
 from bc_model.artifact import Reference
 from bc_model.drift import BINS, PROBABILITY_BUCKETS, bin_counts, score_counts
-from bc_model.predictor import FloatArray
 
 
 class FeatureCounts(Collector):

@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
 from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
-from bc_model.csv_cases import BENIGN, MALIGNANT
-from bc_model.predictor import FloatArray
 
 _DIAGNOSES = {MALIGNANT: "malignant", BENIGN: "benign"}
 

@@ -16,10 +16,10 @@ from prometheus_client import (
 from prometheus_client import exposition as prometheus_text
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from bc_model.arrays import FloatArray
 from bc_model.artifact import Reference
 from bc_model.classifier import Answer
 from bc_model.drift import PROBABILITY_BUCKETS as PROBABILITY_BUCKETS  # the canary's, too
-from bc_model.predictor import FloatArray
 from web.drift_metrics import DriftReference, FeatureCounts
 from web.problems import KINDS, REJECTIONS
 

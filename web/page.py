@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS
-from bc_model.predictor import FloatArray
 from web.paste import ROW, count, spread
 
 LABEL = "case"

@@ -9,9 +9,9 @@ import numpy as np
 from msgspec import Meta
 from starlette.requests import Request
 
+from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES
-from bc_model.predictor import FloatArray
 from web.errors import Errors
 from web.json_cases import MISSING, JsonCases, only_field, parse_json
 from web.problems import ProblemError

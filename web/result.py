@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from bc_model.answer_table import support_share
+from bc_model.arrays import FloatArray
 from bc_model.artifact import Figure, OperatingPoint, Reference
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
 from bc_model.metrics import operating_point
-from bc_model.predictor import FloatArray
 from web.distributions import Distributions, Place
 
 

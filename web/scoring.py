@@ -6,8 +6,8 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
-from bc_model.predictor import FloatArray
 from web.metrics import Metrics
 
 

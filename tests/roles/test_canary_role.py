@@ -13,12 +13,12 @@ import pytest
 
 from canary.report import Report, reasons
 from canary.verdict import Outcome
+from tests.canary.test_cluster import DEPLOYMENTS, deployment
+from tests.canary.test_releases import CONFIG_MAP
 from tests.conftest import ROOT, free_port
 from tests.kubernetes_api import KubernetesApi
+from tests.playbooks.test_canary_report import OBSERVATION, STEP
 from tests.roles.conftest import run
-from tests.roles.test_canary_report import OBSERVATION, STEP
-from tests.test_canary_cluster import DEPLOYMENTS, deployment
-from tests.test_canary_releases import CONFIG_MAP
 
 Object = dict[str, Any]
 

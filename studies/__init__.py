@@ -1,0 +1,1 @@
+"""What only makes the documents' tables: power, simulations, latency samples. Never shipped."""

@@ -1,0 +1,77 @@
+"""Print the tables that the documents show.
+
+`drift`: how often drift is found, where there is none and where there is. `simulate`: how often
+the canary's judge is right.
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bc_model import artifact
+from bc_model.artifact import ArtifactError
+from bc_model.training import Progress
+from studies.drift_power import drift_tables
+from studies.models import Models
+from studies.simulation import simulation_table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return 0, or 1 when there is no model, with the reason on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        manifest = artifact.read_manifest(options.model)
+        reference = artifact.load_reference(options.model, manifest)
+    except ArtifactError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.command == "drift":
+        print(drift_tables(reference, manifest.parameters, options.runs, options.seed, _progress))
+    else:
+        models = Models(manifest, reference)
+        print(simulation_table(models, options.runs, options.seed, _progress))
+    return 0
+
+
+def _progress(step: str) -> Progress:
+    return partial(tqdm, desc=step, disable=None)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m studies", description=__doc__)
+    parser.add_argument("command", choices=["drift", "simulate"])
+    parser.add_argument(
+        "--runs", type=runs, default=400, help="of each scenario (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="(default: %(default)s)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path("artifacts/current"),
+        metavar="DIR",
+        help="the artifact to start from (default: %(default)s)",
+    )
+    return parser
+
+
+def seed(text: str) -> int:
+    """Parse what NumPy takes for a seed."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def runs(text: str) -> int:
+    """Parse a number of at least 10: a tenth of it is of months."""
+    value = int(text)
+    if value < 10:
+        raise argparse.ArgumentTypeError(f"{text} is less than 10")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

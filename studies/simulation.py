@@ -1,0 +1,209 @@
+"""Runs of a canary, simulated: how often the judge stops a good one, and catches a bad one.
+
+Pods, requests and latencies are drawn at random (``studies.measured`` holds what the real service
+takes) and counted in the service's own buckets. The models' answers are real: those of the
+artifact, of models fitted here, and what damage makes of them.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec.structs import replace
+from scipy import stats
+
+from bc_model.arrays import BoolArray, FloatArray
+from bc_model.training import Progress
+from canary.judge import Outcome, judge
+from canary.observation import Cases, Histogram, Observation, Track
+from canary.thresholds import Thresholds
+from studies.measured import MEDIANS, QUANTILES
+from studies.models import Answers, Models
+from web.metrics import PROBABILITY_BUCKETS, REQUEST_BUCKETS
+
+STABLE_REPLICAS = 3
+RATE = 20
+"""Requests a second that the traffic generator sends, on average."""
+
+STEPS = ((1, 60), (3, 60))
+"""The canary's replicas in each step, and its seconds."""
+
+STALL_SECONDS = 0.5
+
+POD_SPREAD = float(np.std(np.log(MEDIANS), ddof=1))
+"""Standard deviation of the logarithm of pods' medians."""
+
+_RANKS = np.array(list(QUANTILES))
+_LOG_QUANTILES = np.log(np.array(list(QUANTILES.values())) * np.mean(MEDIANS) / 1000)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is the matter with a canary, and what should become of it.
+
+    ``answers`` draws the probabilities (n,) that its model gives to the labelled cases.
+    ``slowdown`` multiplies its latency; a ``stalling`` share of its requests takes
+    ``STALL_SECONDS`` more, and a ``hanging`` share is never answered. The error rates are shares of
+    the requests. In the second step, everything on both tracks takes ``busy`` times as long, and
+    ``busy_errors`` more of the requests fail.
+    """
+
+    name: str
+    expected: Outcome
+    answers: Answers
+    canary_errors: float = 0.0
+    stable_errors: float = 0.0
+    slowdown: float = 1.0
+    stalling: float = 0.0
+    hanging: float = 0.0
+    busy: float = 1.0
+    busy_errors: float = 0.0
+    rate: float = RATE
+
+
+def scenarios(models: Models) -> list[Scenario]:
+    """Return the rows of the table, named as they are there."""
+    same = models.same
+    good, bad = Outcome.PASS, Outcome.FAIL
+    return [
+        Scenario("the same image", good, same),
+        Scenario("the same image, 1 % errors on both tracks", good, same, 0.01, 0.01),
+        Scenario("the same image, the canary's pods 10 % slower", good, same, slowdown=1.1),
+        Scenario("the same image, a second step of 3 × the latency", good, same, busy=3),
+        Scenario("the same image, a second step of 3 % errors", good, same, busy_errors=0.03),
+        Scenario("retrained with another seed", good, models.retrained(seed=7)),
+        Scenario("retrained with C = 0.5", good, models.retrained(C=0.5)),
+        Scenario("retrained with C = 10", good, models.retrained(C=10)),
+        Scenario("2 % errors added", bad, same, 0.02),
+        Scenario("2 % errors added to 1 % on both tracks", bad, same, 0.03, 0.01),
+        Scenario("2 % of its requests hang", bad, same, hanging=0.02),
+        Scenario("latency × 1.5", bad, same, slowdown=1.5),
+        Scenario("one request in ten takes 0.5 s more", bad, same, stalling=0.1),
+        Scenario("sensitivity − 5 points", bad, models.insensitive(0.05)),
+        Scenario("C = 10, and sensitivity − 5 points", bad, models.insensitive(0.05, C=10)),
+        Scenario("trained on shuffled labels", bad, models.shuffled()),
+        Scenario("labels swapped", bad, models.swapped()),
+        Scenario("no traffic", Outcome.INCONCLUSIVE, same, rate=0),
+    ]
+
+
+def simulate(
+    scenario: Scenario, models: Models, thresholds: Thresholds, generator: np.random.Generator
+) -> Outcome:
+    """Return what becomes of one run: judged after each step on everything since the start.
+
+    A look that fails, or is an error, ends the run; otherwise the last look decides.
+    """
+    run = _Run(scenario, models, generator)
+    outcome = Outcome.INCONCLUSIVE
+    for replicas, seconds in STEPS:
+        run.step(replicas, seconds)
+        outcome = judge(run.windows, thresholds).outcome
+        if outcome in (Outcome.FAIL, Outcome.ERROR):
+            break
+    return outcome
+
+
+class _Run:
+    """The pods of one run, and what was counted."""
+
+    def __init__(self, scenario: Scenario, models: Models, generator: np.random.Generator) -> None:
+        self._scenario = scenario
+        self._generator = generator
+        most = STABLE_REPLICAS + max(replicas for replicas, _ in STEPS)
+        self._speeds = np.exp(generator.normal(0, POD_SPREAD, most))
+        self._speeds[STABLE_REPLICAS:] *= scenario.slowdown
+        answers = scenario.answers(generator)
+        self._answers = np.stack([models.reference.malignant, answers])
+        self._threshold = models.threshold
+        self.windows: list[Observation] = []
+        self._cases = Cases(
+            targets=models.reference.targets.tolist(),
+            unseen=models.reference.unseen.tolist(),
+            stable=models.reference.malignant.tolist(),
+            canary=answers.tolist(),
+            stable_threshold=models.threshold,
+            canary_threshold=models.threshold,
+        )
+
+    def step(self, replicas: int, seconds: float) -> None:
+        """Send each request to a random pod, with a random case, and add a window."""
+        draw, scenario = self._generator, self._scenario
+        is_busy = bool(self.windows)
+        requests = round(scenario.rate * seconds)
+        pods = draw.integers(STABLE_REPLICAS + replicas, size=requests)
+        to_canary = pods >= STABLE_REPLICAS
+        durations = np.exp(np.interp(draw.random(requests), _RANKS, _LOG_QUANTILES))
+        durations *= self._speeds[pods] * (scenario.busy if is_busy else 1)
+        durations += STALL_SECONDS * (to_canary & (draw.random(requests) < scenario.stalling))
+        error_rates = np.where(to_canary, scenario.canary_errors, scenario.stable_errors)
+        error_rates = error_rates + is_busy * scenario.busy_errors
+        failed = draw.random(requests) < error_rates
+        hang = to_canary & (draw.random(requests) < scenario.hanging)
+        asked = draw.integers(self._answers.shape[1], size=requests)
+        answers = self._answers[to_canary.astype(int), asked]
+        stable, canary = (
+            self._track(durations[track], failed[track], answers[track])
+            for track in (~to_canary, to_canary & ~hang)
+        )
+        cases = replace(
+            self._cases,
+            stable_failures=self._case_failures(scenario.stable_errors),
+            canary_failures=self._case_failures(scenario.canary_errors + scenario.hanging),
+        )
+        window = Observation("", "", stable, canary, cases, sent=requests, lost=int(hang.sum()))
+        self.windows.append(window)
+
+    def _track(self, seconds: FloatArray, failed: BoolArray, probabilities: FloatArray) -> Track:
+        """Count requests (k,) in their track; those that ``failed`` predicted nothing."""
+        predicted = probabilities[~failed]
+        malignant = int((predicted >= self._threshold).sum())
+        errors = int(failed.sum())
+        return Track(
+            image="simulated",
+            model_versions=["simulated"],
+            requests=len(failed),
+            errors=errors,
+            latency=_histogram(seconds, REQUEST_BUCKETS),
+            predictions={"malignant": malignant, "benign": len(predicted) - malignant},
+            probabilities=_histogram(predicted, PROBABILITY_BUCKETS),
+            restarts=0,
+            generated=len(failed),
+            generated_errors=errors,
+        )
+
+    def _case_failures(self, rate: float) -> int:
+        return int(self._generator.binomial(len(self._cases.targets), rate))
+
+
+def _histogram(values: FloatArray, bounds: tuple[float, ...]) -> Histogram:
+    counts = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
+    return Histogram(list(bounds), counts.tolist())
+
+
+def simulation_table(
+    models: Models, runs: int, seed: int, progress: Callable[[str], Progress]
+) -> str:
+    """Return the Markdown table of all scenarios, with ``runs`` of each.
+
+    ``progress`` returns a wrapper for the iterable of a named row.
+    """
+    lines = [
+        "| canary | should | fail | error | inconclusive | pass |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row, scenario in enumerate(scenarios(models)):
+        found = Counter(
+            simulate(scenario, models, Thresholds(), np.random.default_rng([seed, row, run]))
+            for run in progress(scenario.name)(range(runs))
+        )
+        shares = " | ".join(_share(found[outcome], runs) for outcome in Outcome)
+        lines.append(f"| {scenario.name} | {scenario.expected} | {shares} |")
+    return "\n".join(lines)
+
+
+def _share(count: int, runs: int) -> str:
+    """Return a share of the runs with its exact 95 % interval (Clopper and Pearson, 1934)."""
+    interval = stats.binomtest(count, runs).proportion_ci()
+    return f"{count / runs:.1%} [{interval.low:.1%}, {interval.high:.1%}]"

@@ -1,0 +1,353 @@
+"""Reading cases: every layout comes back exactly, every problem is named where it is."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bc_model.arrays import BENIGN, MALIGNANT
+from bc_model.csv_cases import (
+    NO_TABLE,
+    NOT_TEXT,
+    NOT_WDBC,
+    Case,
+    CaseReader,
+    DataError,
+    Problem,
+    open_cases,
+)
+from bc_model.features import FEATURE_NAMES
+from tests.tables import Row
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=60)
+
+VALUES = [0.5 + number for number in range(30)]
+LAST = FEATURE_NAMES[-1]
+HEADER = ["id", "diagnosis", *FEATURE_NAMES]
+
+names = st.permutations(range(30))
+tables = st.lists(
+    st.lists(st.floats(0, allow_nan=False, allow_infinity=False), min_size=30, max_size=30),
+    min_size=1,
+    max_size=4,
+)
+not_numbers = st.sampled_from(["", "nan", "-inf", "1e999", "1_000", "1e", "0x10", "1,5", "1 2"])
+# Neither digits nor the letters of "inf" and "nan".
+gibberish = st.text(alphabet="bcmsxyz_-+.,; \"'é", max_size=8)
+negatives = st.floats(max_value=0, exclude_max=True, allow_infinity=False).map(str)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def read(text: str, *, labelled: bool = False) -> tuple[list[Case], list[Problem]]:
+    reader = CaseReader(io.StringIO(text, newline=""), labelled=labelled)
+    return list(reader), reader.problems
+
+
+def problems(rows: Sequence[Row], *, labelled: bool = True) -> list[str]:
+    _, found = read(as_csv(rows), labelled=labelled)
+    return [str(problem) for problem in found]
+
+
+@deterministic
+@given(tables, names, st.sampled_from([repr, "{:.17e}".format, " {!r} ".format]))
+def test_any_table_comes_back_exactly(
+    table: list[list[float]], order: list[int], written: Callable[[float], str]
+) -> None:
+    header = [FEATURE_NAMES[column] for column in order]
+    rows = [[written(row[column]) for column in order] for row in table]
+    cases, found = read(as_csv([header, *rows]))
+    assert found == []
+    assert [case.values for case in cases] == table
+    assert [case.line for case in cases] == list(range(2, 2 + len(table)))
+    assert {(case.identifier, case.target) for case in cases} == {(None, None)}
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("header", [True, False])
+def test_what_a_spreadsheet_writes_with_decimal_commas(separator: str, header: bool) -> None:
+    rows = [["id", *FEATURE_NAMES]] * header + [["7", *(str(v).replace(".", ",") for v in VALUES)]]
+    if not header:
+        rows[0].insert(1, "M")
+    text = "\r\n".join(["", *(separator.join(row) for row in rows), ""])
+    (case,), found = read(text)
+    assert found == []
+    assert (case.line, case.identifier, case.values) == (2 + header, "7", VALUES)
+
+
+def test_with_semicolons_a_separator_of_thousands_is_no_number() -> None:
+    cells = ["1.234,5", *map(str, VALUES[1:])]
+    _, found = read(";".join(cells))
+    assert found == [Problem(1, FEATURE_NAMES[0], "'1.234,5' is not a number")]
+
+
+@deterministic
+@given(names, st.integers(0, 2), st.integers(0, 29), st.one_of(not_numbers, gibberish))
+def test_any_cell_that_is_no_number_is_reported_where_it_is(
+    order: list[int], row: int, column: int, cell: str
+) -> None:
+    table: list[list[object]] = [list(VALUES) for _ in range(3)]
+    table[row][column] = cell
+    header = [FEATURE_NAMES[number] for number in order]
+    cases, found = read(as_csv([header, *table]))
+    assert found == [Problem(2 + row, header[column], f"{cell.strip()!r} is not a number")]
+    assert [case.line for case in cases] == [line for line in (2, 3, 4) if line != 2 + row]
+
+
+@deterministic
+@given(st.integers(0, 2), st.integers(0, 29), negatives)
+def test_any_negative_cell_is_reported_where_it_is(row: int, column: int, cell: str) -> None:
+    table: list[list[object]] = [[7, "M", *VALUES], [8, "B", *VALUES], [9, "B", *VALUES]]
+    table[row][2 + column] = cell
+    _, found = read(as_csv(table), labelled=True)
+    assert found == [Problem(1 + row, FEATURE_NAMES[column], f"{cell} is negative")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "identifier", "target"),
+    [
+        pytest.param([["842302", "M", *VALUES]], "842302", MALIGNANT, id="wdbc.data"),
+        pytest.param([["x", "benign", *VALUES]], "x", BENIGN, id="wdbc.data, in words"),
+        pytest.param([HEADER, [" 7 ", " b ", *VALUES]], "7", BENIGN, id="header"),
+        pytest.param([["Target", *FEATURE_NAMES], [0, *VALUES]], None, MALIGNANT, id="target 0"),
+        pytest.param([["target", *FEATURE_NAMES], ["1", *VALUES]], None, BENIGN, id="target 1"),
+        pytest.param([["target", *FEATURE_NAMES], ["M", *VALUES]], None, MALIGNANT, id="target M"),
+        pytest.param([["", *HEADER], [0, 7, "B", *VALUES]], "7", BENIGN, id="index column"),
+        pytest.param([[], [], HEADER, [""], [7, "B", *VALUES], []], "7", BENIGN, id="blank lines"),
+        pytest.param([[*HEADER, ""], [7, "B", *VALUES]], "7", BENIGN, id="comma after the header"),
+        pytest.param([HEADER, [7, "B", *VALUES, ""]], "7", BENIGN, id="comma after the row"),
+        pytest.param([[*HEADER, ""], [7, "B", *VALUES, " "]], "7", BENIGN, id="comma after both"),
+    ],
+)
+def test_labelled_layouts(rows: list[Row], identifier: str | None, target: int) -> None:
+    ((_, *case),), found = read(as_csv(rows), labelled=True)
+    assert found == []
+    assert case == [identifier, target, VALUES]
+
+
+@pytest.mark.parametrize(
+    ("rows", "identifier"),
+    [
+        pytest.param([VALUES], None, id="values alone"),
+        pytest.param([FEATURE_NAMES, VALUES], None, id="header"),
+        pytest.param([["ID", *FEATURE_NAMES], ["a 1", *VALUES]], "a 1", id="id"),
+        pytest.param([[1, "?", *VALUES]], "1", id="an unknown diagnosis"),
+    ],
+)
+def test_layouts_without_a_diagnosis(rows: list[Row], identifier: str | None) -> None:
+    ((_, *case),), found = read(as_csv(rows))
+    assert found == []
+    assert case == [identifier, None, VALUES]
+
+
+def test_quoted_cells_and_lines() -> None:
+    text = '"' + '","'.join(HEADER) + '"\r\n"a\nb",M,' + ",".join(map(repr, VALUES)) + "\r\n"
+    (case,), found = read(text, labelled=True)
+    assert found == []
+    assert case == Case(3, "a\nb", MALIGNANT, VALUES)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        pytest.param(HEADER[:-1], [f"column {LAST!r}: is missing"], id="missing column"),
+        pytest.param(HEADER[:1] + HEADER[2:], ["column 'diagnosis': is missing"], id="unlabelled"),
+        pytest.param([*HEADER, "radius1"], ["column 'radius1': stands twice in the header"]),
+        pytest.param([*HEADER, "ID"], ["column 'ID': stands twice in the header"]),
+        pytest.param([*HEADER, "age"], ["column 'age': is not a known column"]),
+        pytest.param(
+            [*HEADER, "target"],
+            ["column 'target': stands beside 'diagnosis'; keep one of them"],
+        ),
+        pytest.param(
+            ["age", "ID", "id", *FEATURE_NAMES[:-1]],
+            [
+                "column 'age': is not a known column",
+                "column 'id': stands twice in the header",
+                f"column {LAST!r}: is missing",
+                "column 'diagnosis': is missing",
+            ],
+            id="all of it",
+        ),
+    ],
+)
+def test_problems_of_the_header(header: list[str], expected: list[str]) -> None:
+    assert problems([header]) == [f"line 1, {problem}" for problem in expected]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([1, "M", *VALUES[1:]], ["line 2: has 31 cells, should have 32"]),
+        ([1, "M", *VALUES, 1], ["line 2: has 33 cells, should have 32"]),
+        (
+            [1, "0", *VALUES],
+            ["line 2, column 'diagnosis': '0' is not a diagnosis; use M (malignant) or B (benign)"],
+        ),
+        (
+            [1, "", "?", -1, *VALUES[:-3], ""],
+            [
+                "line 2, column 'mean radius': '?' is not a number",
+                "line 2, column 'mean texture': -1 is negative",
+                f"line 2, column {LAST!r}: '' is not a number",
+                "line 2, column 'diagnosis': '' is not a diagnosis; "
+                "use M (malignant) or B (benign)",
+            ],
+        ),
+    ],
+)
+def test_problems_of_a_row(row: Row, expected: list[str]) -> None:
+    assert problems([HEADER, row]) == expected
+
+
+def test_rows_are_searched_also_where_the_diagnosis_is_missing() -> None:
+    assert problems([FEATURE_NAMES, VALUES, ["x", *VALUES[1:]]]) == [
+        "line 1, column 'diagnosis': is missing",
+        "line 3, column 'mean radius': 'x' is not a number",
+    ]
+
+
+def test_problems_are_named_by_the_columns_own_header() -> None:
+    header = [f"{name}_mean" if name == "radius" else name for name in ("radius", *HEADER[:2])]
+    header += FEATURE_NAMES[1:]
+    assert problems([header, ["x", 1, "M", *VALUES[1:]]]) == [
+        "line 2, column 'radius_mean': 'x' is not a number"
+    ]
+
+
+def test_every_problem_of_a_file_is_found_at_once() -> None:
+    rows: list[Row] = [
+        [*HEADER[:-1], "age"],
+        [1, "M", "x", *VALUES[1:]],
+        [1, "M", *VALUES],
+        [2, "?", *VALUES],
+        [3],
+        [2, "B", -3, *VALUES[1:]],
+    ]
+    assert problems(rows) == [
+        "line 1, column 'age': is not a known column",
+        f"line 1, column {LAST!r}: is missing",
+        "line 2, column 'mean radius': 'x' is not a number",
+        "line 3, column 'id': '1' stands on line 2 already",
+        "line 4, column 'diagnosis': '?' is not a diagnosis; use M (malignant) or B (benign)",
+        "line 5: has 1 cell, should have 32",
+        "line 6, column 'mean radius': -3 is negative",
+        "line 6, column 'id': '2' stands on line 4 already",
+    ]
+
+
+def test_doubled_and_blank_ids_matter_only_for_training() -> None:
+    doubled = as_csv([[7, "M", *VALUES], [7, "M", *VALUES]])
+    assert read(doubled)[1] == []
+    assert read(doubled, labelled=True)[1] == [Problem(2, "id", "'7' stands on line 1 already")]
+    assert read(as_csv([["", "M", *VALUES], ["", "M", *VALUES]]), labelled=True)[1] == []
+
+
+def test_diagnoses_are_known_also_of_rows_with_other_problems() -> None:
+    text = as_csv([[1, "M", *VALUES], [2, "B", "x", *VALUES[1:]], [3, "?", *VALUES]])
+    reader = CaseReader(io.StringIO(text), labelled=True)
+    assert [case.line for case in reader] == [1]
+    assert reader.targets == [MALIGNANT, BENIGN]
+
+
+@pytest.mark.parametrize(
+    ("text", "labelled", "expected"),
+    [
+        pytest.param("", False, ["is empty"], id="empty"),
+        pytest.param("\n , ,\n\n", False, ["is empty"], id="blank"),
+        pytest.param(
+            "1,2,3\n",
+            False,
+            [
+                "line 1: has 3 cells; without a header row, needs "
+                "32 cells (id, M or B, 30 values) or 30 values"
+            ],
+            id="cell count",
+        ),
+        pytest.param(
+            as_csv([[0, *VALUES, 1], [1, *VALUES, 0]]),
+            False,
+            [f"line 1: {NOT_WDBC}"],
+            id="a number on each side of the values",
+        ),
+        pytest.param(
+            as_csv([VALUES]),
+            True,
+            ["line 1: has 30 cells; without a header row, needs 32 cells (id, M or B, 30 values)"],
+            id="values alone, to train on",
+        ),
+        pytest.param(
+            as_csv([[1, "M", *VALUES]]) + '2,"M"x,1\n',
+            True,
+            ["""line 2: is not valid CSV: ',' expected after '"'"""],
+            id="broken quoting",
+        ),
+        pytest.param(
+            as_csv([[1, "M", *VALUES], [2, "M", "x", *VALUES[1:]]]) + '3,"M',
+            True,
+            [
+                "line 2, column 'mean radius': 'x' is not a number",
+                "line 3: is not valid CSV: unexpected end of data",
+            ],
+            id="unfinished quoting",
+        ),
+    ],
+)
+def test_problems_of_a_file(text: str, labelled: bool, expected: list[str]) -> None:
+    assert [str(problem) for problem in read(text, labelled=labelled)[1]] == expected
+
+
+def test_a_text_without_any_known_column_is_not_searched_further() -> None:
+    for labelled in (True, False):
+        rows = [["never", "mind"], ["the", "rest"]]
+        assert problems(rows, labelled=labelled) == [NO_TABLE]
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        pytest.param(None, "No such file or directory", id="missing"),
+        pytest.param(b"\xff\xfe1,2", NOT_TEXT, id="UTF-16"),
+        pytest.param("1,2,3 µm\n".encode("latin-1"), NOT_TEXT, id="Latin-1"),
+    ],
+)
+def test_files_that_are_no_text(tmp_path: Path, content: bytes | None, detail: str) -> None:
+    path = tmp_path / "cases.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError) as caught, open_cases(path) as file:
+        file.read()
+    assert str(caught.value) == f"{path}: 1 problem\n  {detail}"
+    assert caught.value.problems == [Problem(0, "", detail)]
+
+
+def test_a_directory_is_no_file_of_cases(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"1 problem\n  Is a directory$"), open_cases(tmp_path):
+        pass
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text("1,2\r\n", encoding="utf-8-sig", newline="")
+    with open_cases(path) as file:
+        assert file.read() == "1,2\r\n"
+
+
+def test_what_goes_wrong_elsewhere_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "cases.csv"
+    path.touch()
+    with pytest.raises(OSError, match="disk full"), open_cases(path):
+        raise OSError("disk full")
+
+
+def test_a_data_error_lists_its_problems_one_a_line() -> None:
+    error = DataError("a.csv", [Problem(0, "", "x"), Problem(0, "c", "y"), Problem(3, "", "z")])
+    assert str(error) == "a.csv: 3 problems\n  x\n  column 'c': y\n  line 3: z"

@@ -1,0 +1,124 @@
+"""The module that writes a canary's report."""
+
+from pathlib import Path
+from typing import Any
+
+import canary_report
+import msgspec
+import pytest
+
+from canary.judge import judge
+from canary.observation import Cases, Histogram, Observation, Track
+from canary.report import Report, Step, reasons
+from canary.thresholds import Thresholds
+from canary.verdict import Outcome, Part, Verdict
+from tests.canary.test_releases import run
+from tests.playbooks.modules import Module, Object
+
+TRACK = Track(
+    image="app:1",
+    model_versions=["0123"],
+    requests=3,
+    errors=0,
+    latency=Histogram([0.001, 0.01], [2, 1, 0]),
+    predictions={"malignant": 1, "benign": 2},
+    probabilities=Histogram([0.5, 1.0], [2, 1, 0]),
+    restarts=0,
+    generated=3,
+)
+OBSERVATION = Observation(
+    started="2026-05-04T10:00:00+00:00",
+    ended="2026-05-04T10:02:00+00:00",
+    stable=TRACK,
+    canary=TRACK,
+    cases=Cases([0, 1], [True, True], [0.9, 0.1], [0.9, 0.1], 0.5, 0.5),
+)
+STEP = Step(
+    stable_replicas=3,
+    canary_replicas=1,
+    seconds=60.5,
+    requested_split=0.25,
+    observed_split=None,
+    verdict=judge([OBSERVATION], Thresholds()),
+)
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Object:
+    return {
+        "directory": str(tmp_path / "var" / "canary"),
+        "run": msgspec.to_builtins(run(id="20260504-100000-abcd")),
+        "windows": [msgspec.to_builtins(OBSERVATION)],
+        "steps": [msgspec.to_builtins(STEP)],
+        "thresholds": {"min_requests": 1},
+        "outcome": "inconclusive",
+        "reasons": reasons(STEP.verdict),
+    }
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str], given: Object) -> Module:
+    return Module(
+        canary_report.main, capsys, namespace="breast-cancer", decision="stopped", **given
+    )
+
+
+def test_what_is_written_is_what_was_given(report: Module) -> None:
+    result = report()
+    written = msgspec.json.decode(Path(result["json"]).read_bytes(), type=Report)
+    assert written.windows == [OBSERVATION]
+    assert written.steps == [STEP]
+    assert written.verdict == STEP.verdict
+    assert written.thresholds == Thresholds(min_requests=1)
+    assert (written.run, written.decision) == ("20260504-100000-abcd", "stopped")
+    assert Path(result["page"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert result["table"].startswith("Canary 20260504-100000-abcd: INCONCLUSIVE, stopped\n")
+    assert result["changed"]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_run_that_ended_otherwise_than_by_its_last_verdict(report: Module, steps: int) -> None:
+    seen: Any = {} if steps else {"windows": [], "steps": []}
+    why = ["the canary did not become ready: 0 of 1 pods are new", "pod a: Pending"]
+    result = report(outcome="fail", reasons=why, **seen)
+    written = msgspec.json.decode(Path(result["json"]).read_bytes(), type=Report)
+    judged = STEP.verdict.parts if not seen else []
+    assert written.verdict == Verdict(
+        Outcome.FAIL, [Part("run", Outcome.FAIL, " ".join(why), {}), *judged]
+    )
+    assert result["table"].startswith("Canary 20260504-100000-abcd: FAIL, stopped\n")
+    page = Path(result["page"]).read_text(encoding="utf-8")
+    assert "0 of 1 pods are new pod a: Pending" in page
+
+
+def test_check_mode_writes_nothing(report: Module, given: Object) -> None:
+    assert report(check=True)["table"] == report()["table"]
+    Path(given["directory"]).rename(Path(given["directory"]).with_name("before"))
+    report(check=True)
+    assert not Path(given["directory"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"steps": [{}]}, "missing required field `stable_replicas`"),
+        ({"run": {}}, "KeyError: 'id'"),
+        ({"windows": [{"started": ""}]}, "missing required field `ended`"),
+        ({"thresholds": {"min_request": 1}}, "min_request"),
+    ],
+)
+def test_nothing_to_report_on(report: Module, changes: Any, reason: str) -> None:
+    message = report.fails(**changes)
+    assert message.startswith("This is nothing to report on: ")
+    assert reason in message
+
+
+def test_directory_that_is_none(report: Module, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    message = report.fails(directory=str(tmp_path / "file"))
+    assert message.startswith("The report cannot be written: [Errno 17] File exists")
+
+
+def test_without_the_project(report: Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary_report, "HAS_PROJECT", False)
+    assert "canary" in report.fails()
