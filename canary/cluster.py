@@ -67,7 +67,7 @@ class KubernetesCluster:
     def __init__(self, context: str, namespace: str) -> None:
         """Use ``context``, or the current one when empty; UnreachableError when there is none."""
         self._context = context
-        self._api = _api(context)
+        self._api = api_client(context)
         self.core = client.CoreV1Api(self._api)
         self.namespace = namespace
 
@@ -101,7 +101,7 @@ class KubernetesCluster:
     def read_file(self, pod: str, path: str) -> bytes:
         """Return the content of a file, as the container's Python reads it."""
         # The client turns the API it is given to the execution of commands for good.
-        core = client.CoreV1Api(_api(self._context))
+        core = client.CoreV1Api(api_client(self._context))
         with answered(f"{path} of {pod} cannot be read"):
             printed: str = stream(
                 core.connect_get_namespaced_pod_exec,
@@ -158,7 +158,11 @@ def _reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "reason", error)).split())
 
 
-def _api(context: str) -> client.ApiClient:
+def api_client(context: str) -> client.ApiClient:
+    """Return a client of the cluster of ``context``, or of the current one when empty.
+
+    UnreachableError when no kubeconfig names it.
+    """
     configuration = client.Configuration()
     configuration.retries = 0  # each try would take up to SECONDS
     try:
