@@ -45,7 +45,7 @@ types: .venv/installed-dev ## mypy, strict
 
 unit: .venv/installed-dev ## the tests, with their coverage
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest
+	.venv/bin/coverage run -m pytest --numprocesses=auto --dist=worksteal
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 

@@ -1,6 +1,7 @@
 """Fixtures that talk to the real thing: a trained artifact, the service on a socket."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from bc_model import artifact
 from bc_model.artifact import Manifest, Parameters, Reference
@@ -27,6 +29,16 @@ from tests.local_cluster import LocalCluster, LocalPod
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120
+
+OFFLINE = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 _skipped: list[str] = []
 
@@ -152,6 +164,21 @@ def client(model_dir: Path, service_log: Path) -> Iterator[httpx2.Client]:
     """A client of a service that runs for the whole session."""
     with running_service({"MODEL_DIR": str(model_dir)}, service_log) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium that reaches this machine alone.
+
+    It does not outlive its module: while it runs, Playwright's event loop counts as running, and
+    no test could start another.
+    """
+    chromium = shutil.which("chromium")
+    assert chromium, "Chromium is missing: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=OFFLINE)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

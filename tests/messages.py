@@ -14,7 +14,7 @@ PRINTED = ("msg", "fail_msg", "summary")
 CODE = [
     *ROOT.glob("playbooks/library/*.py"),
     *(ROOT / "canary" / name for name in ("observe.py", "source.py")),
-    *(ROOT / "tests" / name / "conftest.py" for name in ("browser", "cluster")),
+    *(ROOT / "tests" / name for name in ("conftest.py", "cluster/conftest.py")),
     ROOT / "tests/prometheus_server.py",
     ROOT / "scripts/check_docs.py",
 ]

@@ -1,7 +1,6 @@
 """The report: the terminal's table, JSON, and the page as a browser shows it."""
 
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from canary.judge import judge
 from canary.observation import Histogram, Observation
@@ -158,16 +157,6 @@ def test_what_the_page_is_told_is_text() -> None:
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)") == 5
     assert "pod &lt;breast-cancer-api-canary-1&gt; &amp; others did not answer" in html(BROKEN)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
