@@ -66,8 +66,9 @@ class Site:
 
 
 @pytest.fixture
-def clean_site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path / "a checkout")
+def clean_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site that has not been up; the path of a socket may not be long."""
+    site = Site(tmp_path_factory.mktemp("site") / "a checkout")
     yield site
     site.take_down()
 
