@@ -124,6 +124,8 @@ class Deployed(Site):
             "kube_namespace": NAMESPACE,
             "app_node_port": NODE_PORT,
             "app_metrics_node_port": METRICS_NODE_PORT,
+            "app_pre_stop_seconds": 1,  # there is no load but where a test says so
+            "app_drain_seconds": 1,
             "app_progress_seconds": 20,
             "monitoring_enabled": False,
             "monitoring_grafana_enabled": False,

@@ -3,12 +3,20 @@
 import time
 
 import pytest
+import yaml
 
 from tests.cluster.conftest import NODE_PORT, PATIENCE_SECONDS, PATIENTLY, Deployed, kubectl, read
 from tests.cluster.load import LONGEST_SECONDS, Load, steady_load
+from tests.conftest import ROOT
 
 DEPLOYMENT = "deployment/breast-cancer-api"
 FEWEST_REQUESTS = 20_000
+DEFAULTS = yaml.safe_load((ROOT / "roles/app/defaults/main.yml").read_text(encoding="utf-8"))
+AS_SHIPPED = {
+    "app_pre_stop_seconds": DEFAULTS["app_pre_stop_seconds"],
+    "app_drain_seconds": DEFAULTS["app_drain_seconds"],
+    "app_progress_seconds": 120,
+}
 HEALTH = """
 from urllib.request import urlopen
 print(urlopen("http://127.0.0.1:8000/health").read().decode())
@@ -18,7 +26,7 @@ print(urlopen("http://127.0.0.1:8000/health").read().decode())
 @pytest.fixture(scope="module")
 def served(checkout: Deployed) -> Deployed:
     """A checkout that is up."""
-    result = checkout.on_cluster("site.yml", app_progress_seconds=120)
+    result = checkout.on_cluster("site.yml", **AS_SHIPPED)
     assert result.returncode == 0, result.stdout
     return checkout
 
@@ -55,7 +63,7 @@ def test_no_request_is_lost(served: Deployed) -> None:
     with (served.directory / "app.py").open("a") as code:
         code.write("# changed\n")
     with steady_load("127.0.0.1", NODE_PORT, new=120, kept=240) as load:
-        result = served.on_cluster("site.yml", model_threshold=0.45, app_progress_seconds=120)
+        result = served.on_cluster("site.yml", **AS_SHIPPED, model_threshold=0.45)
         assert result.returncode == 0, result.stdout
         assert image() != before
         wait_for_pods(3)
