@@ -1,6 +1,7 @@
 """Write docs/screenshots: each page on a desktop and a phone, light and dark, and the print view.
 
-The pages are those of a service that runs the model in ``artifacts/current``.
+``python -m scripts.screenshots`` takes them of a service that runs the model in
+``artifacts/current``.
 """
 
 import csv
@@ -14,11 +15,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from bc_model.artifact import load_reference, read_manifest  # noqa: E402  after the path
-from tests.conftest import running_service  # noqa: E402
+from bc_model.artifact import load_reference, read_manifest
+from scripts.running import ROOT, running_service
 
 TARGET = ROOT / "docs" / "screenshots"
 MODEL = ROOT / "artifacts" / "current"
