@@ -156,7 +156,8 @@ def _panel(described: Object, selectors: Object) -> tuple[Object, int, int]:
     }  # fmt: skip
     if "options" in kind:
         panel["options"] = kind["options"]
-    return panel, described.get("width", kind["width"]), described.get("height", kind["height"])
+    size: Object = {**kind, **described}
+    return panel, size["width"], size["height"]
 
 
 def _steps(described: Object) -> list[Object]:
