@@ -60,7 +60,7 @@ lock: .venv/installed-dev ## pin what the requirements*.in name
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 screenshots: .venv/installed-dev ## write docs/screenshots, of the model in use
-	.venv/bin/python scripts/screenshots.py
+	.venv/bin/python -m scripts.screenshots
 
 dashboards: .venv/installed-dev ## write Grafana's dashboards and draw docs/monitoring, of the model in use; takes Prometheus
 	.venv/bin/python -m scripts.dashboards

@@ -15,8 +15,7 @@ from bc_model.arrays import FloatArray
 from bc_model.artifact import Reference, load_reference, read_manifest
 from bc_model.features import FEATURE_NAMES
 from scripts.draw_dashboards import Asked, draw_all
-from tests.conftest import ROOT, running_service
-from tests.prometheus_server import watched
+from scripts.running import ROOT, running_service, watched
 
 TARGET = ROOT / "docs" / "monitoring"
 MODEL = ROOT / "artifacts" / "current"
@@ -63,12 +62,12 @@ def main() -> None:
         with (
             running_service({**of_model, "VERSION": "stable"}, directory / "stable") as stable,
             running_service({**of_model, "VERSION": "canary"}, directory / "canary") as canary,
-            watched(directory, stable=stable, canary=canary) as prometheus,
+            watched(directory, stable=stable, canary=canary) as url,
         ):
             started = time.time()
             send(stable, canary, reference)
             ended = time.time()
-            draw_all(Asked(prometheus.url, "n", (ended - started) / 60, ended), TARGET)
+            draw_all(Asked(url, "n", (ended - started) / 60, ended), TARGET)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from scripts.dashboards.__main__ import DIRECTORY
+from scripts.dashboards import DIRECTORY
 
 Object = dict[str, Any]
 

@@ -1,6 +1,7 @@
 """Write docs/screenshots: each page on a desktop and a phone, light and dark, and the print view.
 
-The pages are those of a service that runs the model in ``artifacts/current``.
+``python -m scripts.screenshots`` takes them of a service that runs the model in
+``artifacts/current``.
 """
 
 import csv
@@ -12,19 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from bc_model.artifact import load_reference, read_manifest  # noqa: E402  after the path
-from tests.conftest import running_service  # noqa: E402
+from bc_model.artifact import load_reference, read_manifest
+from scripts.running import ROOT, running_service
 
 TARGET = ROOT / "docs" / "screenshots"
 MODEL = ROOT / "artifacts" / "current"
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
+SUMMARY: ViewportSize = {"width": 1280, "height": 1312}
 COLOURS = 128
 
 
@@ -87,6 +86,7 @@ def main() -> None:
                 for scheme in SCHEMES:
                     _write(browser, base_url, name, size, scheme)
         _write_print_view(browser, base_url)
+        _write_summary(browser, base_url)
 
 
 def _write(browser: Browser, base_url: str, name: str, size: str, scheme: str) -> None:
@@ -111,6 +111,16 @@ def _write_print_view(browser: Browser, base_url: str) -> None:
     page.wait_for_load_state()
     page.emulate_media(media="print")
     _compress(page.screenshot(full_page=True), TARGET / "print.png")
+    page.close()
+
+
+def _write_summary(browser: Browser, base_url: str) -> None:
+    """Show the top of the result, as far as the reasons, for the README."""
+    page = browser.new_page(base_url=base_url, viewport=SUMMARY)
+    result(page)
+    page.wait_for_load_state()
+    page.evaluate("scrollTo(0, 0)")
+    _compress(page.screenshot(), TARGET / "summary.png")
     page.close()
 
 

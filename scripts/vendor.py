@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-VENDORS = (ROOT / "static" / "vendor", ROOT / "tests" / "browser" / "vendor")
+VENDORS = (ROOT / "static" / "vendor", ROOT / "tests" / "vendor")
 
 
 def main() -> None:

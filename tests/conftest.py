@@ -2,13 +2,7 @@
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -24,11 +18,12 @@ from bc_model.evaluation import PIPELINES, Summary, cross_validate, summarise
 from bc_model.floors import DEFAULT_FLOORS
 from bc_model.predictor import ModelArrays
 from bc_model.publishing import train
+from scripts.running import ROOT as ROOT
+from scripts.running import START_SECONDS as START_SECONDS
+from scripts.running import free_port as free_port
+from scripts.running import running_service as running_service
 from tests.kubernetes_api import KubernetesApi, running_api, write_kubeconfig
 from tests.local_cluster import LocalCluster, LocalPod
-
-ROOT = Path(__file__).parents[1]
-START_SECONDS = 120
 
 OFFLINE = [
     "--no-sandbox",
@@ -109,48 +104,6 @@ def arrays(model_dir: Path, manifest: Manifest) -> ModelArrays:
 @pytest.fixture(scope="session")
 def reference(model_dir: Path, manifest: Manifest) -> Reference:
     return artifact.load_reference(model_dir, manifest)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-@contextmanager
-def running_service(
-    environment: Mapping[str, str], log: Path, port: int | None = None
-) -> Iterator[httpx2.Client]:
-    """Run ``python app.py`` on ``port``, or a free one, and yield a client of it."""
-    port = port or free_port()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            env={**os.environ, "PORT": str(port), **environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-                _wait_until_ready(client, process, log)
-                yield client
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=START_SECONDS)
-
-
-def _wait_until_ready(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            client.get("/readyz").raise_for_status()
-        except httpx2.ConnectError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"the service did not start:\n{log.read_text()}")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
-"""A real Prometheus on a free port of this machine."""
+"""A client of the Prometheus that tests start."""
 
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,49 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
-import yaml
 
-from tests.conftest import ROOT, START_SECONDS, free_port
-
-RULES = ROOT / "roles/monitoring/files/rules.yml"
-
-
-@contextmanager
-def running_prometheus(directory: Path, configuration: dict[str, Any]) -> Iterator[str]:
-    """Run it until the block ends, and return its URL as soon as it answers queries."""
-    command = shutil.which("prometheus")
-    if not command:
-        pytest.fail("These tests need Prometheus: install it, so that prometheus is on the PATH")
-    file, log = directory / "prometheus.yml", directory / "prometheus.log"
-    file.write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    url = f"http://127.0.0.1:{free_port()}"
-    arguments = [
-        f"--config.file={file}",
-        f"--storage.tsdb.path={directory}/data",
-        f"--web.listen-address={url.removeprefix('http://')}",
-        "--enable-feature=auto-reload-config",
-        "--config.auto-reload-interval=1s",
-    ]
-    with log.open("wb") as output:
-        process = subprocess.Popen([command, *arguments], stdout=output, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not is_ready(url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=START_SECONDS)
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/-/ready", trust_env=False).is_success
-    except httpx2.TransportError:
-        return False
+from scripts import running
+from scripts.running import START_SECONDS
 
 
 class Prometheus:
@@ -82,26 +40,10 @@ class Prometheus:
 
 
 @contextmanager
-def watched(directory: Path, **targets: httpx2.Client) -> Iterator[Prometheus]:
+def watched(directory: Path, **tracks: httpx2.Client) -> Iterator[Prometheus]:
     """Watch the services, each as the one pod of the track that it is named by."""
-    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
-    for group in rules["groups"]:
-        group["interval"] = "1s"
-    (directory / "rules.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
-    watched_pods = [
-        {
-            "targets": [f"127.0.0.1:{client.base_url.port}"],
-            "labels": {"namespace": "n", "pod": f"pod-{track}", "version": track},
-        }
-        for track, client in targets.items()
-    ]
-    configuration = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": ["rules.yml"],
-        "scrape_configs": [{"job_name": "breast-cancer-api", "static_configs": watched_pods}],
-    }
     with (
-        running_prometheus(directory, configuration) as url,
+        running.watched(directory, **tracks) as url,
         httpx2.Client(base_url=url, trust_env=False) as client,
     ):
         yield Prometheus(client)

@@ -1,17 +1,18 @@
 """Pages of the running service in a real Chromium."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.conftest import ROOT
+
 SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1440, 900)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
-AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+AXE = ROOT / "tests" / "vendor" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import pytest
 from bc_model.artifact import Reference
 from bc_model.drift import bin_counts, feature_drift, score_counts, score_drift
 from bc_model.features import FEATURE_NAMES
+from scripts.running import running_prometheus
 from tests.conftest import ROOT, START_SECONDS, running_service
-from tests.prometheus_server import Prometheus, running_prometheus, watched
+from tests.prometheus_server import Prometheus, watched
 
 Object = dict[str, Any]
 

@@ -21,9 +21,9 @@ from canary.observe import Images, Traffic, observe
 from canary.recording import PodRecord
 from canary.source import PROMETHEUS_PORT, PodSource, PrometheusSource, choose_source
 from canary.tracks import track
+from scripts.running import running_prometheus
 from tests.conftest import START_SECONDS, free_port, running_service
 from tests.local_cluster import LocalCluster, LocalPod, request
-from tests.prometheus_server import running_prometheus
 
 NAMESPACE = "breast-cancer"
 SERVICE = "prometheus"

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client.parser import text_string_to_metric_families
 
 from bc_model.drift_null import SIZES
-from scripts.dashboards.__main__ import DIRECTORY, dashboards
+from scripts.dashboards import DIRECTORY, dashboards
 from tests.conftest import ROOT
 
 Object = dict[str, Any]

@@ -42,10 +42,10 @@ from web.server import DrainingServer
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 ENTRIES = re.split(r"^### .+\n\n", PAGE, flags=re.MULTILINE)[1:]
-ENTRY = re.compile(r"```text\n(.+?)\n```\n\n\*\*Cause\.\*\* .+?\n\n\*\*Mend\.\*\* ", re.DOTALL)
+ENTRY = re.compile(r"```text\n(.+?)\n```\n\n\*\*Cause\.\*\* .+?\n\n\*\*Fix\.\*\* ", re.DOTALL)
 
 
-def test_each_entry_has_message_cause_and_mend() -> None:
+def test_each_entry_has_message_cause_and_fix() -> None:
     assert all(ENTRY.match(entry) for entry in ENTRIES)
 
 

@@ -9,9 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-VENDORS = pytest.mark.parametrize(
-    "vendor", [ROOT / "static" / "vendor", ROOT / "tests" / "browser" / "vendor"]
-)
+VENDORS = pytest.mark.parametrize("vendor", [ROOT / "static" / "vendor", ROOT / "tests" / "vendor"])
 
 
 def packages(vendor: Path) -> dict[str, Any]:
