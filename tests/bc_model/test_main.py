@@ -20,7 +20,7 @@ from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import DEFAULT_FLOORS
-from bc_model.publishing import model_version
+from bc_model.version import model_version
 from tests.conftest import ROOT
 from tests.tables import labelled_rows, write_rows
 
