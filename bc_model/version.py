@@ -102,6 +102,8 @@ def _canonical(part: object) -> object:
     """Return a syntax tree as lists and text that are the same on every version of Python."""
     if isinstance(part, list):
         return [_canonical(item) for item in part if not _is_left_out(item)]
+    if isinstance(part, ast.JoinedStr):  # Python 3.12 may end a format with an empty text
+        return [_canonical(value) for value in part.values if getattr(value, "value", "") != ""]
     if isinstance(part, ast.AST):
         # What one version has as an empty field, another does not know.
         fields = [(name, _canonical(value)) for name, value in ast.iter_fields(part)]

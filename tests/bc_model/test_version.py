@@ -181,5 +181,5 @@ class Box(Base, frozen=True):
 
         return f"{self.size!r:>{a}} and {a:.3f}" "é" if more["x"][1:2] else b"y"
 '''
-    digest = "5b03b363a92ac96ab23b346ddd9250770b7784b07d90b63c2444cd106c662846"
+    digest = "e3cc632a53fc5e6b353a88ca9b9a87f3e1174707b23a67315de0209477871725"
     assert version._digest(ast.parse(source).body[0]) == digest
