@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from bc_model import artifact
 from bc_model.artifact import ArtifactError, Parameters
-from bc_model.batch import predict_file
 from bc_model.classifier import Classifier
 from bc_model.csv_cases import DataError
 from bc_model.floors import DEFAULT_FLOORS, FloorError
 from bc_model.metrics import METRICS
+from bc_model.predict_csv import predict_csv
 
 if TYPE_CHECKING:
     from bc_model.training import Progress
@@ -63,14 +63,14 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from bc_model.dataset import load_dataset
-    from bc_model.report import evaluate
+    from bc_model.evaluation import evaluate
 
     dataset = load_dataset(options.data)
     print(evaluate(dataset, options.repeats, options.simulations, _progress))
 
 
 def _predict(options: argparse.Namespace) -> None:
-    predict_file(options.file, options.output, Classifier.load(options.model, options.threshold))
+    predict_csv(options.file, options.output, Classifier.load(options.model, options.threshold))
 
 
 def _verify(options: argparse.Namespace) -> None:

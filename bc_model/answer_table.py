@@ -3,7 +3,7 @@
 import csv
 from typing import IO, Any
 
-from bc_model.artifact import Figure
+from bc_model.artifact import Estimate
 from bc_model.classifier import Answer, Classifier
 from bc_model.metrics import wilson
 
@@ -16,7 +16,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def support_share(classifier: Classifier, answer: Answer) -> Figure:
+def support_share(classifier: Classifier, answer: Answer) -> Estimate:
     """Return the support as a share of the training cases, with its 95 % Wilson interval."""
     trained_on = classifier.manifest.data.trained_on
     return wilson(answer.support / 100 * trained_on, trained_on)

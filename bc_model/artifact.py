@@ -45,8 +45,8 @@ class Feature(msgspec.Struct, frozen=True):
     percentiles: dict[str, float]
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """A measured figure and the 95 % interval it lies in."""
+class Estimate(msgspec.Struct, frozen=True):
+    """An estimate with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -57,8 +57,8 @@ class OperatingPoint(msgspec.Struct, frozen=True):
     """What a threshold does to cases the model was not fitted on."""
 
     threshold: float
-    sensitivity: Figure
-    specificity: Figure
+    sensitivity: Estimate
+    specificity: Estimate
 
 
 class TrainingData(msgspec.Struct, frozen=True):
@@ -96,8 +96,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     features: list[Feature]
     data: TrainingData
     parameters: Parameters
-    cross_validation: dict[str, Figure]
-    unseen: dict[str, Figure]
+    cross_validation: dict[str, Estimate]
+    unseen: dict[str, Estimate]
     operating_points: list[OperatingPoint]
     libraries: dict[str, str]
     files: dict[str, str]
@@ -112,7 +112,7 @@ class Reference(msgspec.Struct, frozen=True):
     the model was not fitted on ``unseen`` (n,), and answered ``malignant`` (n,). ``out_of_fold``
     (r, n) is what the models of each repeat of cross-validation, which had not seen the case,
     answered. ``feature_thresholds`` and ``score_thresholds`` (s,) are the drifts beyond chance at
-    `bc_model.drift_null.SIZES`.
+    `bc_model.drift.NULL_SIZES`.
     """
 
     edges: FloatArray

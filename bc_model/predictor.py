@@ -33,7 +33,7 @@ class ModelArrays:
     scale: FloatArray
     """(d,) standard deviations of the transformed training cases"""
     gamma: FloatArray
-    """() width of the kernel ``exp(-gamma * distance²)``"""
+    """() of the kernel ``exp(-gamma * distance²)``: an inverse squared width"""
     cases: FloatArray
     """(n, d) training cases, transformed and standardised"""
     coefficients: FloatArray

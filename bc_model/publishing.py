@@ -12,15 +12,14 @@ from bc_model import artifact, card
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
 from bc_model.artifact import Feature, Manifest, Parameters, Reference, TrainingData
 from bc_model.dataset import Dataset
-from bc_model.drift import bin_counts, bin_edges, bin_numbers, score_counts
-from bc_model.drift_null import null_thresholds
+from bc_model.drift import bin_counts, bin_edges, bin_numbers, null_thresholds, score_counts
 from bc_model.evaluation import (
     OutOfFold,
     cross_validate,
     lowest_closeness,
     operating_points,
     summarise,
-    unseen_figures,
+    unseen_estimates,
 )
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS
 from bc_model.floors import check_floors
@@ -98,7 +97,7 @@ def build_model(
         dataset, lambda: build_pipeline(parameters), progress=progress("cross-validation")
     )
     summaries = summarise(dataset.y, out_of_fold, parameters.threshold)
-    check_floors({name: summary.mean for name, summary in summaries.items()}, floors)
+    check_floors({name: summary.estimate.value for name, summary in summaries.items()}, floors)
     unseen = unseen_cases(dataset.y)
     seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
     fitted = fit(seen, parameters, lowest_closeness(seen), progress("bootstrap"))
@@ -112,8 +111,8 @@ def build_model(
         features=_features(seen),
         data=_training_data(dataset, unseen),
         parameters=parameters,
-        cross_validation={name: summary.figure for name, summary in summaries.items()},
-        unseen=unseen_figures(dataset.y[unseen], malignant[unseen], parameters.threshold),
+        cross_validation={name: summary.estimate for name, summary in summaries.items()},
+        unseen=unseen_estimates(dataset.y[unseen], malignant[unseen], parameters.threshold),
         operating_points=operating_points(dataset.y, out_of_fold.malignant),
         libraries=library_versions(),
         files={},

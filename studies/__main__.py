@@ -14,8 +14,8 @@ from tqdm import tqdm
 from bc_model import artifact
 from bc_model.artifact import ArtifactError
 from bc_model.training import Progress
+from studies.candidates import Candidates
 from studies.drift_power import drift_tables
-from studies.models import Models
 from studies.simulation import simulation_table
 
 
@@ -31,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "drift":
         print(drift_tables(reference, manifest.parameters, options.runs, options.seed, _progress))
     else:
-        models = Models(manifest, reference)
-        print(simulation_table(models, options.runs, options.seed, _progress))
+        candidates = Candidates(manifest, reference)
+        print(simulation_table(candidates, options.runs, options.seed, _progress))
     return 0
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from bc_model import card
 from bc_model.arrays import FloatArray, IntArray
-from bc_model.artifact import Figure, Manifest, Parameters
-from bc_model.card_words import METRIC_NAMES
+from bc_model.artifact import Estimate, Manifest, Parameters
+from bc_model.card_text import METRIC_NAMES
 from bc_model.dataset import Dataset
 from bc_model.metrics import METRICS, wilson
 
@@ -60,7 +60,7 @@ def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
             source="another source", sha256="f00d", cases=1000, malignant=111, benign=889,
             trained_on=801, unseen=199,
         ),
-        unseen=dict.fromkeys(METRICS, Figure(0.21, 0.2, 0.22)),
+        unseen=dict.fromkeys(METRICS, Estimate(0.21, 0.2, 0.22)),
         libraries={"numpy": "9.9.9"},
     )  # fmt: skip
     text = card.text(other)

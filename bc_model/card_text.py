@@ -1,4 +1,4 @@
-"""The words of the model card, shared by MODEL_CARD.md and the page."""
+"""Text of the model card, shared by MODEL_CARD.md and the page."""
 
 from bc_model.artifact import Manifest
 from bc_model.dataset import BUNDLED
@@ -13,8 +13,6 @@ METRIC_NAMES = {
     "log_loss": "Log loss (lower is better)",
     "ece": "Expected calibration error (lower is better)",
 }
-
-INTENDED_USE = "Research, teaching and the demonstration of machine learning in operation."
 
 OUT_OF_SCOPE = (
     "diagnosis, screening, or any decision about a patient. This is not a medical device. Images "

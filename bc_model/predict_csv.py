@@ -18,7 +18,7 @@ from bc_model.csv_cases import Case, CaseReader, DataError, open_cases
 CHUNK = 1000
 
 
-def predict_file(source: Path, output: Path | None, classifier: Classifier) -> None:
+def predict_csv(source: Path, output: Path | None, classifier: Classifier) -> None:
     """Answer every case of ``source`` in ``output``, or on standard output for None.
 
     ``id`` is the file's own, or the number of the case where it has none.
