@@ -7,3 +7,5 @@ __version__ = "1.0.0"
 __version__ = "1.0.0"
 
 __version__ = "1.0.0"
+
+__version__ = "1.0.0"

@@ -1,18 +1,20 @@
-"""``python -m bc_model``: train, evaluate, predict, verify, drift."""
+"""``python -m bc_model``: train, evaluate, predict, verify."""
 
 import argparse
 import json
 import math
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from bc_model import artifact
+from bc_model import __version__, artifact
+from bc_model.arguments import ArgumentParser, number, seed
 from bc_model.artifact import ArtifactError, Parameters
 from bc_model.classifier import Classifier
 from bc_model.csv_cases import DataError
@@ -29,14 +31,26 @@ PARITY = 1e-9
 """How far an answer may lie from the one recorded at training: libraries round differently."""
 
 
+probability = number(float, lambda value: 0 < value < 1, "is not between 0 and 1")
+positive = number(float, lambda value: 0 < value < math.inf, "is not a positive number")
+# One repeat alone has no spread.
+two_or_more = number(int, lambda value: value >= 2, "is less than 2")
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, or 1 when it refused, with the reasons on standard error."""
+    """Run one command; return 0, 1 when it was refused, 130 when it was interrupted.
+
+    The reasons are on standard error.
+    """
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
     except (DataError, FloorError, ArtifactError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -70,7 +84,10 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    predict_csv(options.file, options.output, Classifier.load(options.model, options.threshold))
+    classifier = Classifier.load(options.model, options.threshold)
+    cases = predict_csv(options.file, options.output, classifier)
+    if options.output:
+        print(f"{options.output}: {cases} cases answered", file=sys.stderr)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -92,152 +109,126 @@ def _progress(step: str) -> "Progress":
     return partial(tqdm, desc=step, disable=None)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bc_model", description=__doc__)
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m bc_model",
+        description="Train, evaluate and use the tumour classifier.",
+        epilog="`COMMAND --help` describes a command, with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"bc_model {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    train = commands.add_parser("train", help="train, evaluate and publish a model")
-    train.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="a CSV of labelled cases instead of the bundled ones",
+    def command(
+        run: Callable[[argparse.Namespace], None], summary: str, *examples: str
+    ) -> Callable[..., argparse.Action]:
+        name = run.__name__.removeprefix("_")
+        lines = (f"  {parser.prog} {name} {example}".rstrip() for example in examples)
+        added = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary.capitalize()}.",
+            epilog="\n".join(["examples:", *lines]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(run=run)
+        return added.add_argument
+
+    a_file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    a_directory: dict[str, Any] = {"type": Path, "metavar": "DIR"}
+    in_use = ARTIFACTS / artifact.CURRENT
+    data = "CSV file of labelled cases (default: the bundled ones)"
+    default = "(default: %(default)s)"
+
+    add = command(
+        _train, "train, evaluate and publish a model", "", "--data cases.csv --floor accuracy=0.9"
     )
-    train.add_argument(
+    add("--data", **a_file, help=data)
+    add(
         "--artifacts",
-        type=Path,
+        **a_directory,
         default=ARTIFACTS,
-        metavar="DIR",
-        help="where models are published (default: %(default)s)",
+        help=f"where models are published {default}",
     )
-    train.add_argument(
+    add(
         "--threshold",
         type=probability,
         default=Parameters().threshold,
-        help="malignant from this probability on (default: %(default)s)",
+        help=f"probability from which a case is called malignant {default}",
     )
-    train.add_argument(
+    add(
         "--C",
-        type=positive_number,
+        type=positive,
         default=Parameters().C,
-        help="penalty of the classifier (default: %(default)s)",
+        help=f"penalty of the classifier {default}",
     )
-    train.add_argument(
+    add(
         "--seed",
         type=seed,
         default=Parameters().seed,
-        help="of calibration folds and bootstrap (default: %(default)s)",
+        help=f"seed of calibration folds and bootstrap {default}",
     )
-    train.add_argument(
+    floors = " ".join(f"{name}={value:g}" for name, value in DEFAULT_FLOORS.items())
+    add(
         "--floor",
         type=floor,
         action="append",
         default=[],
         metavar="METRIC=VALUE",
-        help="what cross-validation must reach, repeatable (default: "
-        + " ".join(f"{name}={value:g}" for name, value in DEFAULT_FLOORS.items())
-        + ")",
+        help="least value in cross-validation, or greatest for a loss or an error; may be repeated "
+        f"(default: {floors})",
     )
-    train.add_argument(
-        "--dry-run", action="store_true", help="check the data and tell what would be done"
-    )
-    train.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    train.set_defaults(run=_train)
+    add("--dry-run", action="store_true", help="check the data and say what would be done")
+    add("--json", action="store_true", help="print the outcome as JSON")
 
-    evaluate = commands.add_parser(
-        "evaluate", help="compare the pipeline with others by cross-validation"
+    add = command(
+        _evaluate,
+        "compare the pipeline with others by cross-validation",
+        "",
+        "--data cases.csv --repeats 2",
     )
-    evaluate.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="a CSV of labelled cases instead of the bundled ones",
-    )
-    evaluate.add_argument(
-        "--repeats",
-        type=whole_number,
-        default=10,
-        help="of the cross-validation (default: %(default)s)",
-    )
-    evaluate.add_argument(
+    add("--data", **a_file, help=data)
+    add("--repeats", type=two_or_more, default=10, help=f"repeats of cross-validation {default}")
+    add(
         "--simulations",
-        type=whole_number,
+        type=two_or_more,
         default=40,
-        help="of the interval's coverage (default: %(default)s)",
+        help=f"simulations of the interval's coverage {default}",
     )
-    evaluate.set_defaults(run=_evaluate)
 
-    predict = commands.add_parser("predict", help="answer the cases of a CSV file in a CSV file")
-    predict.add_argument("file", type=Path, metavar="FILE")
-    predict.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="(default: standard output)"
+    add = command(
+        _predict,
+        "answer the cases of a CSV file in a CSV file",
+        "cases.csv -o answers.csv",
+        "- < cases.csv > answers.csv",
     )
-    predict.add_argument(
-        "--model",
-        type=Path,
-        default=ARTIFACTS / artifact.CURRENT,
-        metavar="DIR",
-        help="the artifact to use (default: %(default)s)",
-    )
-    predict.add_argument(
+    add("file", **a_file, help="CSV file of cases; - for standard input")
+    add("-o", "--output", **a_file, help="where to write the answers (default: standard output)")
+    add("--model", **a_directory, default=in_use, help=f"artifact to use {default}")
+    add(
         "--threshold",
         type=probability,
-        help="malignant from this probability on (default: the artifact's)",
+        help="probability from which a case is called malignant (default: the artifact's)",
     )
-    predict.set_defaults(run=_predict)
 
-    verify = commands.add_parser(
-        "verify", help="check that an artifact is whole and answers as it did"
+    add = command(
+        _verify,
+        "check that an artifact is whole and answers as it did at training",
+        "",
+        "artifacts/9927a900eb97",
     )
-    verify.add_argument(
-        "directory", type=Path, nargs="?", default=ARTIFACTS / artifact.CURRENT, metavar="DIR"
-    )
-    verify.set_defaults(run=_verify)
-
+    add("directory", **a_directory, nargs="?", default=in_use, help=f"artifact to check {default}")
     return parser
 
 
-def probability(text: str) -> float:
-    """Parse a number between 0 and 1."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def positive_number(text: str) -> float:
-    """Parse a finite number above 0."""
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def seed(text: str) -> int:
-    """Parse what NumPy and scikit-learn take for a seed."""
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
-    return value
-
-
-def whole_number(text: str) -> int:
-    """Parse a number of 2 or more: one alone has no spread."""
-    value = int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"{text} is less than 2")
-    return value
-
-
 def floor(text: str) -> tuple[str, float]:
-    """Parse ``METRIC=VALUE``."""
+    """Parse ``METRIC=VALUE``, with a value that the metric can take."""
     name, _, value = text.partition("=")
     if name not in METRICS:
         raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(METRICS)}")
-    least = float(value)
-    if math.isnan(least):
-        raise argparse.ArgumentTypeError(f"{value} is not a number")
-    return name, least
+    bound, highest = float(value), math.inf if name == "log_loss" else 1
+    if not 0 <= bound <= highest:
+        raise argparse.ArgumentTypeError(f"{value} is not a possible {name}: 0 to {highest}")
+    return name, bound
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The pipeline and its fit: by scikit-learn, and as the arrays that are served.
 
 ``log1p(x / training median)`` → StandardScaler → SVC (RBF) → sigmoid calibration on out-of-fold
-scores. The bootstrap refits classifier and calibration only; transform, scaling and gamma stay those
-of the full fit, so that one kernel row scores all of them.
+scores. The bootstrap refits classifier and calibration only; they share transform, scaling and gamma
+with the full fit, so that one kernel row scores all of them.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ MOST_DRAWS = 1000
 """How often chance may fall short of what a fit needs; at 13 cases it does once in 3,000 draws."""
 
 GAMMA = 1 / FEATURE_COUNT
-"""Of the kernel, an inverse squared width: SVC's "scale" for standardised features in every fold."""
+"""The kernel's inverse squared width: SVC's "scale" for standardised features, in every fold."""
 
 UNSEEN_SHARE = 0.2
 SPLIT_SEED = 42
@@ -137,9 +137,7 @@ def _resample(y: IntArray, generator: np.random.Generator) -> FloatArray:
     """
     draws = (bootstrap_weights(y, 1, generator)[0] for _ in range(MOST_DRAWS))
     return next(
-        drawn
-        for drawn in draws
-        if np.bincount(y[drawn > 0], minlength=2).min() >= CALIBRATION_FOLDS
+        drawn for drawn in draws if min(np.unique_counts(y[drawn > 0]).counts) >= CALIBRATION_FOLDS
     )
 
 

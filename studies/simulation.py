@@ -1,8 +1,8 @@
 """Simulated canary runs: how often the judge stops a good canary, and catches a bad one.
 
 Pods, requests and latencies are drawn at random, from a sample of the real service, and counted in
-the service's own buckets. The models' answers are real: those of the artifact, of models fitted here,
-and of deliberately damaged ones.
+the service's own buckets. The models' answers are real: those of the artifact, of models fitted
+here, and of deliberately damaged ones.
 """
 
 from collections import Counter
@@ -30,9 +30,9 @@ STEPS = ((1, 60), (3, 60))
 
 STALL_SECONDS = 0.5
 
-# From ``python -m studies.measure_latency``: 4,000 requests to /predict, 20 a second, to six processes
-# of ``python app.py`` on a machine of two cores that others were using too, which shows in the last
-# fifth.
+# From ``python -m studies.measure_latency``: 4,000 requests to /predict, 20 a second, to six
+# processes of ``python app.py`` on a machine of two cores that others were using too, which shows
+# in the last fifth.
 
 MEDIANS = (0.978, 0.937, 0.916, 0.924, 0.931, 0.913)
 """Each process's median, in milliseconds: pods of one image differ as these do."""
