@@ -120,7 +120,8 @@ def _parser() -> ArgumentParser:
 
     def command(
         run: Callable[[argparse.Namespace], None], summary: str, *examples: str
-    ) -> Callable[..., argparse.Action]:
+    ) -> Callable[..., None]:
+        """Add the command that ``run`` executes; return what adds its arguments."""
         name = run.__name__.removeprefix("_")
         lines = (f"  {parser.prog} {name} {example}".rstrip() for example in examples)
         added = commands.add_parser(
@@ -131,92 +132,47 @@ def _parser() -> ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         added.set_defaults(run=run)
-        return added.add_argument
 
-    a_file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
-    a_directory: dict[str, Any] = {"type": Path, "metavar": "DIR"}
+        def add(*names: str, help: str, **options: Any) -> None:
+            shown = "" if options.get("default") in (None, []) else " (default: %(default)s)"
+            added.add_argument(*names, help=help + shown, **options)
+
+        return add
+
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    directory: dict[str, Any] = {"type": Path, "metavar": "DIR"}
     in_use = ARTIFACTS / artifact.CURRENT
-    data = "CSV file of labelled cases (default: the bundled ones)"
-    default = "(default: %(default)s)"
-
-    add = command(
-        _train, "train, evaluate and publish a model", "", "--data cases.csv --floor accuracy=0.9"
-    )
-    add("--data", **a_file, help=data)
-    add(
-        "--artifacts",
-        **a_directory,
-        default=ARTIFACTS,
-        help=f"where models are published {default}",
-    )
-    add(
-        "--threshold",
-        type=probability,
-        default=Parameters().threshold,
-        help=f"probability from which a case is called malignant {default}",
-    )
-    add(
-        "--C",
-        type=positive,
-        default=Parameters().C,
-        help=f"penalty of the classifier {default}",
-    )
-    add(
-        "--seed",
-        type=seed,
-        default=Parameters().seed,
-        help=f"seed of calibration folds and bootstrap {default}",
-    )
+    usual = Parameters()
+    labelled = "CSV file of labelled cases (default: the bundled ones)"
+    called = "least probability of a case that is called malignant"
     floors = " ".join(f"{name}={value:g}" for name, value in DEFAULT_FLOORS.items())
-    add(
-        "--floor",
-        type=floor,
-        action="append",
-        default=[],
-        metavar="METRIC=VALUE",
-        help="least value in cross-validation, or greatest for a loss or an error; may be repeated "
-        f"(default: {floors})",
-    )
+
+    add = command(_train, "train, evaluate and publish a model", "", "--data cases.csv --C 2")
+    add("--data", **file, help=labelled)
+    add("--artifacts", **directory, default=ARTIFACTS, help="where models are published")
+    add("--threshold", type=probability, default=usual.threshold, help=called)
+    add("--C", type=positive, default=usual.C, help="penalty of the classifier")
+    add("--seed", type=seed, default=usual.seed, help="seed of calibration folds and bootstrap")
+    help = f"bound of a metric in cross-validation; may be repeated (default: {floors})"
+    add("--floor", type=floor, action="append", default=[], metavar="METRIC=VALUE", help=help)
     add("--dry-run", action="store_true", help="check the data and say what would be done")
     add("--json", action="store_true", help="print the outcome as JSON")
 
-    add = command(
-        _evaluate,
-        "compare the pipeline with others by cross-validation",
-        "",
-        "--data cases.csv --repeats 2",
-    )
-    add("--data", **a_file, help=data)
-    add("--repeats", type=two_or_more, default=10, help=f"repeats of cross-validation {default}")
-    add(
-        "--simulations",
-        type=two_or_more,
-        default=40,
-        help=f"simulations of the interval's coverage {default}",
-    )
+    add = command(_evaluate, "compare pipelines by cross-validation", "", "--repeats 2")
+    add("--data", **file, help=labelled)
+    add("--repeats", type=two_or_more, default=10, help="repeats of cross-validation")
+    add("--simulations", type=two_or_more, default=40, help="simulations for interval coverage")
 
-    add = command(
-        _predict,
-        "answer the cases of a CSV file in a CSV file",
-        "cases.csv -o answers.csv",
-        "- < cases.csv > answers.csv",
-    )
-    add("file", **a_file, help="CSV file of cases; - for standard input")
-    add("-o", "--output", **a_file, help="where to write the answers (default: standard output)")
-    add("--model", **a_directory, default=in_use, help=f"artifact to use {default}")
-    add(
-        "--threshold",
-        type=probability,
-        help="probability from which a case is called malignant (default: the artifact's)",
-    )
+    examples = ("cases.csv -o answers.csv", "- < cases.csv > answers.csv")
+    add = command(_predict, "answer the cases of a CSV file in a CSV file", *examples)
+    add("file", **file, help="CSV file of cases; - for standard input")
+    add("-o", "--output", **file, help="where to write the answers (default: standard output)")
+    add("--model", **directory, default=in_use, help="artifact to use")
+    add("--threshold", type=probability, help=f"{called} (default: the artifact's)")
 
-    add = command(
-        _verify,
-        "check that an artifact is whole and answers as it did at training",
-        "",
-        "artifacts/9927a900eb97",
-    )
-    add("directory", **a_directory, nargs="?", default=in_use, help=f"artifact to check {default}")
+    summary = "check that an artifact is whole and answers as it did at training"
+    add = command(_verify, summary, "", "artifacts/9927a900eb97")
+    add("directory", **directory, nargs="?", default=in_use, help="artifact to check")
     return parser
 
 

@@ -1,8 +1,8 @@
 """The pipeline and its fit: by scikit-learn, and as the arrays that are served.
 
 ``log1p(x / training median)`` → StandardScaler → SVC (RBF) → sigmoid calibration on out-of-fold
-scores. The bootstrap refits classifier and calibration only; they share transform, scaling and gamma
-with the full fit, so that one kernel row scores all of them.
+scores. The bootstrap refits share transform, scaling and gamma with the full fit: one kernel row
+scores all of them.
 """
 
 from collections.abc import Iterable

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from scipy import stats
 
 from bc_model.arrays import BoolArray, FloatArray
+from bc_model.evaluation import markdown_table
 from bc_model.training import Progress
 from canary.judge import Outcome, judge
 from canary.observation import Cases, Histogram, Observation, Track
@@ -208,18 +209,15 @@ def simulation_table(
 
     ``progress`` returns a wrapper for the iterable of a named row.
     """
-    lines = [
-        "| canary | should | fail | error | inconclusive | pass |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for row, scenario in enumerate(scenarios(candidates)):
         found = Counter(
             simulate(scenario, candidates, Thresholds(), np.random.default_rng([seed, row, run]))
             for run in progress(scenario.name)(range(runs))
         )
-        shares = " | ".join(_share(found[outcome], runs) for outcome in Outcome)
-        lines.append(f"| {scenario.name} | {scenario.expected} | {shares} |")
-    return "\n".join(lines)
+        shares = (_share(found[outcome], runs) for outcome in Outcome)
+        rows.append([scenario.name, scenario.expected, *shares])
+    return markdown_table(["canary", "should", *Outcome], *rows)
 
 
 def _share(count: int, runs: int) -> str:

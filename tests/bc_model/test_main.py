@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from argparse import _SubParsersAction
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -352,9 +353,8 @@ def test_help_describes_every_argument_and_has_examples(
     for example in examples:
         arguments = re.split(" [<>] ", example.removeprefix("  python -m bc_model "))[0].split()
         assert parser.parse_args(arguments).run
-    (commands,) = (action for action in parser._actions if isinstance(action.choices, dict))
-    for action in commands.choices[command]._actions:
-        assert action.help
+    (commands,) = (each for each in parser._actions if isinstance(each, _SubParsersAction))
+    assert all(action.help for action in commands.choices[command]._actions)
 
 
 def test_predict_reads_standard_input(dataset: Dataset, model_dir: Path, tmp_path: Path) -> None:
