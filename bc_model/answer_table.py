@@ -1,4 +1,4 @@
-"""The answers as a table: what ``predict``, the service and the page write into a CSV file."""
+"""Answers as a CSV table, the same from ``predict``, the service and the page."""
 
 import csv
 from typing import IO, Any
@@ -28,7 +28,7 @@ class AnswerWriter:
     def __init__(
         self, file: IO[str], classifier: Classifier, *, more_columns: tuple[str, ...] = ()
     ) -> None:
-        """Write the header to ``file``; ``more_columns`` stand behind the answer's."""
+        """Write the header to ``file``; ``more_columns`` follow the answer's."""
         self._classifier = classifier
         self._writer = csv.writer(file, lineterminator="\n")
         self._writer.writerow([*COLUMNS, *more_columns])

@@ -54,7 +54,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class OperatingPoint(msgspec.Struct, frozen=True):
-    """What a threshold does to cases the model was not fitted on."""
+    """Sensitivity and specificity at a threshold, on cases the model was not fitted on."""
 
     threshold: float
     sensitivity: Estimate
@@ -74,7 +74,7 @@ class TrainingData(msgspec.Struct, frozen=True):
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-    """What training can be told; ``C`` is the classifier's penalty, ``refits`` the bootstrap's."""
+    """Settings of training; ``C`` is the classifier's penalty, ``refits`` the bootstrap's size."""
 
     C: float = 1.0
     seed: int = 42
@@ -87,7 +87,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """``manifest.json``: everything about a model but its numbers."""
+    """``manifest.json``: everything about a model except its arrays."""
 
     format: int
     model_version: str
@@ -105,7 +105,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """``reference.npz``: what later cases are compared with.
+    """``reference.npz``: the data that later cases are compared with.
 
     ``edges`` (d, 9) are the inner deciles of the training cases and ``counts`` (d, 10) how many
     of them fall between; ``cases`` (n, d) with ``targets`` (n,) are all labelled cases, of which

@@ -27,10 +27,10 @@ def text(manifest: Manifest) -> str:
 {manifest.algorithm}; C = {manifest.parameters.C:g}, seed {manifest.parameters.seed}. \
 Input: 30 measurements of the cell nuclei in a fine-needle aspirate. Output: the probability that \
 the tumour is malignant, with a {INTERVAL_LEVEL:.0%} interval from \
-{manifest.parameters.refits} bootstrap refits. Malignant is answered from a probability of \
-{manifest.threshold:g} on.
+{manifest.parameters.refits} bootstrap refits. A case is called malignant from a probability \
+of {manifest.threshold:g}.
 
-Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries.items())}.
+Libraries: {", ".join(f"{name} {version}" for name, version in manifest.libraries.items())}.
 
 ## Intended use
 
@@ -41,13 +41,13 @@ Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries
 ## Data
 
 {data.source}: {data.cases} cases, {data.malignant} malignant and {data.benign} benign. \
-The model was fitted on {data.trained_on}; {data.unseen} (stratified) were kept from it. \
+The model was fitted on {data.trained_on}; {data.unseen} (stratified) were held out. \
 {origin(manifest)} SHA-256 of the values and labels: `{data.sha256}`.
 
 ## Performance
 
 Out of fold: mean over the repeats of repeated stratified cross-validation on all cases. \
-Unseen: this very model on the {data.unseen} cases kept from it. In brackets the 95 % bootstrap \
+Unseen: this model on the {data.unseen} cases held out from it. Brackets show the 95 % bootstrap \
 interval over cases. The calibration error of a resample is biased upwards, and so is its \
 interval.
 
@@ -57,7 +57,7 @@ interval.
 
 ![ROC curve, out of fold](roc.svg)
 
-Each repeat of the cross-validation has its curve.
+One curve for each repeat of the cross-validation.
 
 ![Calibration, out of fold](calibration.svg)
 

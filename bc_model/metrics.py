@@ -1,7 +1,7 @@
-"""Figures of merit for predicted probabilities of malignancy, over many weightings at once.
+"""Metrics and calibration of predicted probabilities, over many weightings of the cases at once.
 
 A weighting is a bootstrap resample (how often each case was drawn) or a fold (0 or 1), so spread
-and interval come from the same few matrix products as the figures themselves.
+and interval come from the same few matrix products as the metrics themselves.
 """
 
 from typing import NamedTuple

@@ -32,7 +32,7 @@ PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training did, or would do: ``changed`` is False when the model is in use already."""
+    """Outcome of training or of a dry run; ``changed`` is False for the model already in use."""
 
     changed: bool
     model_version: str

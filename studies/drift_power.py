@@ -1,4 +1,4 @@
-"""How often drift is found where there is none, and where there is: measured by simulation.
+"""Power of drift detection by simulation: how often drift is found, with and without any.
 
 The labelled cases stand for the population. A run draws a training set from it, with deciles of
 its own, and then new cases. The thresholds are the artifact's.

@@ -1,4 +1,4 @@
-"""Measure how long the service takes to answer /predict, for the canary's simulation.
+"""Measure the latency of /predict, for the canary's simulation.
 
 Starts as many ``python app.py`` as a canary run has pods, on free ports of this machine, and sends
 labelled cases in random order at the run's rate, each to a random process over a connection of its

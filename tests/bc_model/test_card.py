@@ -80,11 +80,11 @@ def test_what_is_known_of_the_origin_is_said_and_no_more(manifest: Manifest) -> 
     bundled = card.text(manifest)
     assert "from one centre, the University of Wisconsin" in bundled
     assert "UCI Machine Learning Repository, 1995" in bundled
-    assert "no figure can be given for another centre" in bundled
+    assert "performance is unknown for another centre" in bundled
     assert "Nothing is known" not in bundled
     data = msgspec.structs.replace(manifest.data, source="cases.csv")
     own = card.text(msgspec.structs.replace(manifest, data=data))
-    assert "The file does not tell which centres they are from." in own
+    assert "The file does not say which centres they are from." in own
     assert "Nothing is known about age, ethnicity, centre or equipment" in own
     assert "Wisconsin" not in own
 
