@@ -68,7 +68,7 @@ def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
         "0123456789ab", "another algorithm; C = 7.5, seed 77", "33 bootstrap refits",
         "a probability of 0.123 on", "Made with numpy 9.9.9.",
         "another source: 1000 cases, 111 malignant and 889 benign",
-        "fitted on 801; 199 (stratified)", "`f00d`", "the 199 cases kept", "(11%)",
+        "fitted on 801; 199 (stratified)", "`f00d`", "the 199 cases held out", "(11%)",
         "| 0.210 [0.200, 0.220] |",
     ):  # fmt: skip
         assert expected in text
