@@ -66,7 +66,7 @@ def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
     text = card.text(other)
     for expected in (
         "0123456789ab", "another algorithm; C = 7.5, seed 77", "33 bootstrap refits",
-        "a probability of 0.123 on", "Made with numpy 9.9.9.",
+        "from a probability of 0.123.", "Libraries: numpy 9.9.9.",
         "another source: 1000 cases, 111 malignant and 889 benign",
         "fitted on 801; 199 (stratified)", "`f00d`", "the 199 cases held out", "(11%)",
         "| 0.210 [0.200, 0.220] |",
