@@ -1,24 +1,26 @@
-"""``python -m bc_model``: train, evaluate, predict, verify, drift."""
+"""``python -m bc_model``: train, evaluate, predict, verify."""
 
 import argparse
 import json
 import math
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from bc_model import artifact
+from bc_model import __version__, artifact
+from bc_model.arguments import ArgumentParser, number, seed
 from bc_model.artifact import ArtifactError, Parameters
-from bc_model.batch import predict_file
 from bc_model.classifier import Classifier
 from bc_model.csv_cases import DataError
 from bc_model.floors import DEFAULT_FLOORS, FloorError
 from bc_model.metrics import METRICS
+from bc_model.predict_csv import predict_csv
 
 if TYPE_CHECKING:
     from bc_model.training import Progress
@@ -29,14 +31,26 @@ PARITY = 1e-9
 """How far an answer may lie from the one recorded at training: libraries round differently."""
 
 
+probability = number(float, lambda value: 0 < value < 1, "is not between 0 and 1")
+positive = number(float, lambda value: 0 < value < math.inf, "is not a positive number")
+# One repeat alone has no spread.
+two_or_more = number(int, lambda value: value >= 2, "is less than 2")
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, or 1 when it refused, with the reasons on standard error."""
+    """Run one command; return 0, 1 when it was refused, 130 when it was interrupted.
+
+    The reasons are on standard error.
+    """
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
     except (DataError, FloorError, ArtifactError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -63,14 +77,17 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from bc_model.dataset import load_dataset
-    from bc_model.report import evaluate
+    from bc_model.evaluation import evaluate
 
     dataset = load_dataset(options.data)
     print(evaluate(dataset, options.repeats, options.simulations, _progress))
 
 
 def _predict(options: argparse.Namespace) -> None:
-    predict_file(options.file, options.output, Classifier.load(options.model, options.threshold))
+    classifier = Classifier.load(options.model, options.threshold)
+    cases = predict_csv(options.file, options.output, classifier)
+    if options.output:
+        print(f"{options.output}: {cases} cases answered", file=sys.stderr)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -92,152 +109,82 @@ def _progress(step: str) -> "Progress":
     return partial(tqdm, desc=step, disable=None)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bc_model", description=__doc__)
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m bc_model",
+        description="Train, evaluate and use the tumour classifier.",
+        epilog="`COMMAND --help` describes a command, with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"bc_model {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    train = commands.add_parser("train", help="train, evaluate and publish a model")
-    train.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="a CSV of labelled cases instead of the bundled ones",
-    )
-    train.add_argument(
-        "--artifacts",
-        type=Path,
-        default=ARTIFACTS,
-        metavar="DIR",
-        help="where models are published (default: %(default)s)",
-    )
-    train.add_argument(
-        "--threshold",
-        type=probability,
-        default=Parameters().threshold,
-        help="malignant from this probability on (default: %(default)s)",
-    )
-    train.add_argument(
-        "--C",
-        type=positive_number,
-        default=Parameters().C,
-        help="penalty of the classifier (default: %(default)s)",
-    )
-    train.add_argument(
-        "--seed",
-        type=seed,
-        default=Parameters().seed,
-        help="of calibration folds and bootstrap (default: %(default)s)",
-    )
-    train.add_argument(
-        "--floor",
-        type=floor,
-        action="append",
-        default=[],
-        metavar="METRIC=VALUE",
-        help="what cross-validation must reach, repeatable (default: "
-        + " ".join(f"{name}={value:g}" for name, value in DEFAULT_FLOORS.items())
-        + ")",
-    )
-    train.add_argument(
-        "--dry-run", action="store_true", help="check the data and tell what would be done"
-    )
-    train.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    train.set_defaults(run=_train)
+    def command(
+        run: Callable[[argparse.Namespace], None], summary: str, *examples: str
+    ) -> Callable[..., None]:
+        """Add the command that ``run`` executes; return what adds its arguments."""
+        name = run.__name__.removeprefix("_")
+        lines = (f"  {parser.prog} {name} {example}".rstrip() for example in examples)
+        added = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary.capitalize()}.",
+            epilog="\n".join(["examples:", *lines]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(run=run)
 
-    evaluate = commands.add_parser(
-        "evaluate", help="compare the pipeline with others by cross-validation"
-    )
-    evaluate.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="a CSV of labelled cases instead of the bundled ones",
-    )
-    evaluate.add_argument(
-        "--repeats",
-        type=whole_number,
-        default=10,
-        help="of the cross-validation (default: %(default)s)",
-    )
-    evaluate.add_argument(
-        "--simulations",
-        type=whole_number,
-        default=40,
-        help="of the interval's coverage (default: %(default)s)",
-    )
-    evaluate.set_defaults(run=_evaluate)
+        def add(*names: str, help: str, **options: Any) -> None:
+            shown = "" if options.get("default") in (None, []) else " (default: %(default)s)"
+            added.add_argument(*names, help=help + shown, **options)
 
-    predict = commands.add_parser("predict", help="answer the cases of a CSV file in a CSV file")
-    predict.add_argument("file", type=Path, metavar="FILE")
-    predict.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="(default: standard output)"
-    )
-    predict.add_argument(
-        "--model",
-        type=Path,
-        default=ARTIFACTS / artifact.CURRENT,
-        metavar="DIR",
-        help="the artifact to use (default: %(default)s)",
-    )
-    predict.add_argument(
-        "--threshold",
-        type=probability,
-        help="malignant from this probability on (default: the artifact's)",
-    )
-    predict.set_defaults(run=_predict)
+        return add
 
-    verify = commands.add_parser(
-        "verify", help="check that an artifact is whole and answers as it did"
-    )
-    verify.add_argument(
-        "directory", type=Path, nargs="?", default=ARTIFACTS / artifact.CURRENT, metavar="DIR"
-    )
-    verify.set_defaults(run=_verify)
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    directory: dict[str, Any] = {"type": Path, "metavar": "DIR"}
+    in_use = ARTIFACTS / artifact.CURRENT
+    usual = Parameters()
+    labelled = "CSV file of labelled cases (default: the bundled ones)"
+    called = "least probability of a case that is called malignant"
+    floors = " ".join(f"{name}={value:g}" for name, value in DEFAULT_FLOORS.items())
 
+    add = command(_train, "train, evaluate and publish a model", "", "--data cases.csv --C 2")
+    add("--data", **file, help=labelled)
+    add("--artifacts", **directory, default=ARTIFACTS, help="where models are published")
+    add("--threshold", type=probability, default=usual.threshold, help=called)
+    add("--C", type=positive, default=usual.C, help="penalty of the classifier")
+    add("--seed", type=seed, default=usual.seed, help="seed of calibration folds and bootstrap")
+    help = f"bound of a metric in cross-validation; may be repeated (default: {floors})"
+    add("--floor", type=floor, action="append", default=[], metavar="METRIC=VALUE", help=help)
+    add("--dry-run", action="store_true", help="check the data and say what would be done")
+    add("--json", action="store_true", help="print the outcome as JSON")
+
+    add = command(_evaluate, "compare pipelines by cross-validation", "", "--repeats 2")
+    add("--data", **file, help=labelled)
+    add("--repeats", type=two_or_more, default=10, help="repeats of cross-validation")
+    add("--simulations", type=two_or_more, default=40, help="simulations for interval coverage")
+
+    examples = ("cases.csv -o answers.csv", "- < cases.csv > answers.csv")
+    add = command(_predict, "answer the cases of a CSV file in a CSV file", *examples)
+    add("file", **file, help="CSV file of cases; - for standard input")
+    add("-o", "--output", **file, help="where to write the answers (default: standard output)")
+    add("--model", **directory, default=in_use, help="artifact to use")
+    add("--threshold", type=probability, help=f"{called} (default: the artifact's)")
+
+    summary = "check that an artifact is whole and answers as it did at training"
+    add = command(_verify, summary, "", "artifacts/9927a900eb97")
+    add("directory", **directory, nargs="?", default=in_use, help="artifact to check")
     return parser
 
 
-def probability(text: str) -> float:
-    """Parse a number between 0 and 1."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def positive_number(text: str) -> float:
-    """Parse a finite number above 0."""
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def seed(text: str) -> int:
-    """Parse what NumPy and scikit-learn take for a seed."""
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
-    return value
-
-
-def whole_number(text: str) -> int:
-    """Parse a number of 2 or more: one alone has no spread."""
-    value = int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"{text} is less than 2")
-    return value
-
-
 def floor(text: str) -> tuple[str, float]:
-    """Parse ``METRIC=VALUE``."""
+    """Parse ``METRIC=VALUE``, with a value that the metric can take."""
     name, _, value = text.partition("=")
     if name not in METRICS:
         raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(METRICS)}")
-    least = float(value)
-    if math.isnan(least):
-        raise argparse.ArgumentTypeError(f"{value} is not a number")
-    return name, least
+    bound, highest = float(value), math.inf if name == "log_loss" else 1
+    if not 0 <= bound <= highest:
+        raise argparse.ArgumentTypeError(f"{value} is not a possible {name}: 0 to {highest}")
+    return name, bound
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The answers as a table: what ``predict``, the service and the page write into a CSV file."""
+"""Answers as a CSV table, the same from ``predict``, the service and the page."""
 
 import csv
 from typing import IO, Any
 
-from bc_model.artifact import Figure
+from bc_model.artifact import Estimate
 from bc_model.classifier import Answer, Classifier
 from bc_model.metrics import wilson
 
@@ -16,7 +16,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def support_share(classifier: Classifier, answer: Answer) -> Figure:
+def support_share(classifier: Classifier, answer: Answer) -> Estimate:
     """Return the support as a share of the training cases, with its 95 % Wilson interval."""
     trained_on = classifier.manifest.data.trained_on
     return wilson(answer.support / 100 * trained_on, trained_on)
@@ -28,7 +28,7 @@ class AnswerWriter:
     def __init__(
         self, file: IO[str], classifier: Classifier, *, more_columns: tuple[str, ...] = ()
     ) -> None:
-        """Write the header to ``file``; ``more_columns`` stand behind the answer's."""
+        """Write the header to ``file``; ``more_columns`` follow the answer's."""
         self._classifier = classifier
         self._writer = csv.writer(file, lineterminator="\n")
         self._writer.writerow([*COLUMNS, *more_columns])

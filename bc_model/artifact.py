@@ -45,8 +45,8 @@ class Feature(msgspec.Struct, frozen=True):
     percentiles: dict[str, float]
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """A measured figure and the 95 % interval it lies in."""
+class Estimate(msgspec.Struct, frozen=True):
+    """An estimate with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -54,11 +54,11 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class OperatingPoint(msgspec.Struct, frozen=True):
-    """What a threshold does to cases the model was not fitted on."""
+    """Sensitivity and specificity at a threshold, on cases the model was not fitted on."""
 
     threshold: float
-    sensitivity: Figure
-    specificity: Figure
+    sensitivity: Estimate
+    specificity: Estimate
 
 
 class TrainingData(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ class TrainingData(msgspec.Struct, frozen=True):
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-    """What training can be told; ``C`` is the classifier's penalty, ``refits`` the bootstrap's."""
+    """Settings of training; ``C`` is the classifier's penalty, ``refits`` the bootstrap's size."""
 
     C: float = 1.0
     seed: int = 42
@@ -87,7 +87,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """``manifest.json``: everything about a model but its numbers."""
+    """``manifest.json``: everything about a model except its arrays."""
 
     format: int
     model_version: str
@@ -96,8 +96,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     features: list[Feature]
     data: TrainingData
     parameters: Parameters
-    cross_validation: dict[str, Figure]
-    unseen: dict[str, Figure]
+    cross_validation: dict[str, Estimate]
+    unseen: dict[str, Estimate]
     operating_points: list[OperatingPoint]
     libraries: dict[str, str]
     files: dict[str, str]
@@ -105,14 +105,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """``reference.npz``: what later cases are compared with.
+    """``reference.npz``: the data that later cases are compared with.
 
     ``edges`` (d, 9) are the inner deciles of the training cases and ``counts`` (d, 10) how many
     of them fall between; ``cases`` (n, d) with ``targets`` (n,) are all labelled cases, of which
     the model was not fitted on ``unseen`` (n,), and answered ``malignant`` (n,). ``out_of_fold``
     (r, n) is what the models of each repeat of cross-validation, which had not seen the case,
     answered. ``feature_thresholds`` and ``score_thresholds`` (s,) are the drifts beyond chance at
-    `bc_model.drift_null.SIZES`.
+    `bc_model.drift.NULL_SIZES`.
     """
 
     edges: FloatArray

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.axes
-from matplotlib.figure import Figure as Plot
+from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from bc_model.answer_table import INTENDED_USE
 from bc_model.arrays import MALIGNANT, FloatArray, IntArray
-from bc_model.artifact import Figure, Manifest
-from bc_model.calibration import calibration
-from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
+from bc_model.artifact import Estimate, Manifest
+from bc_model.card_text import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
+from bc_model.metrics import calibration
 from bc_model.predictor import INTERVAL_LEVEL
 
 
@@ -26,27 +27,27 @@ def text(manifest: Manifest) -> str:
 {manifest.algorithm}; C = {manifest.parameters.C:g}, seed {manifest.parameters.seed}. \
 Input: 30 measurements of the cell nuclei in a fine-needle aspirate. Output: the probability that \
 the tumour is malignant, with a {INTERVAL_LEVEL:.0%} interval from \
-{manifest.parameters.refits} bootstrap refits. Malignant is answered from a probability of \
-{manifest.threshold:g} on.
+{manifest.parameters.refits} bootstrap refits. A case is called malignant from a probability \
+of {manifest.threshold:g}.
 
-Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries.items())}.
+Libraries: {", ".join(f"{name} {version}" for name, version in manifest.libraries.items())}.
 
 ## Intended use
 
-{INTENDED_USE}
+{INTENDED_USE.capitalize()}.
 
 **Out of scope:** {OUT_OF_SCOPE}
 
 ## Data
 
 {data.source}: {data.cases} cases, {data.malignant} malignant and {data.benign} benign. \
-The model was fitted on {data.trained_on}; {data.unseen} (stratified) were kept from it. \
+The model was fitted on {data.trained_on}; {data.unseen} (stratified) were held out. \
 {origin(manifest)} SHA-256 of the values and labels: `{data.sha256}`.
 
 ## Performance
 
 Out of fold: mean over the repeats of repeated stratified cross-validation on all cases. \
-Unseen: this very model on the {data.unseen} cases kept from it. In brackets the 95 % bootstrap \
+Unseen: this model on the {data.unseen} cases held out from it. Brackets show the 95 % bootstrap \
 interval over cases. The calibration error of a resample is biased upwards, and so is its \
 interval.
 
@@ -56,7 +57,7 @@ interval.
 
 ![ROC curve, out of fold](roc.svg)
 
-Each repeat of the cross-validation has its curve.
+One curve for each repeat of the cross-validation.
 
 ![Calibration, out of fold](calibration.svg)
 
@@ -79,24 +80,24 @@ Out of fold, with 95 % Wilson intervals.
 
 def plot_roc(path: Path, y: IntArray, malignant: FloatArray) -> None:
     """Draw the out-of-fold ROC curve of each repeat of ``malignant`` (r, n) as SVG."""
-    plot, axes = _axes("1 − specificity", "sensitivity")
+    figure, axes = _axes("1 − specificity", "sensitivity")
     for repeat in malignant:
         false_positive_rate, sensitivity, _ = roc_curve(y == MALIGNANT, repeat)
         axes.plot(false_positive_rate, sensitivity, color="C0", alpha=0.4)
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    _save(plot, path)
+    _save(figure, path)
 
 
 def plot_calibration(path: Path, y: IntArray, malignant: FloatArray) -> None:
     """Draw observed against predicted shares with their intervals, out of fold, as SVG."""
-    plot, axes = _axes("predicted probability of malignant", "observed share of malignant")
+    figure, axes = _axes("predicted probability of malignant", "observed share of malignant")
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     bins = calibration(y, malignant)
     predicted, observed = [b.predicted.value for b in bins], [b.observed.value for b in bins]
     axes.plot(predicted, observed, marker="o", color="C0")
     axes.hlines(observed, [b.predicted.low for b in bins], [b.predicted.high for b in bins])
     axes.vlines(predicted, [b.observed.low for b in bins], [b.observed.high for b in bins])
-    _save(plot, path)
+    _save(figure, path)
 
 
 def _list(sentences: Iterable[str]) -> str:
@@ -117,18 +118,18 @@ def _thresholds(manifest: Manifest) -> str:
     )
 
 
-def _figure(figure: Figure) -> str:
+def _figure(figure: Estimate) -> str:
     return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
-def _axes(x_label: str, y_label: str) -> tuple[Plot, mpl.axes.Axes]:
-    plot = Plot(figsize=(4.5, 4.5), layout="constrained")
-    axes = plot.subplots()
+def _axes(x_label: str, y_label: str) -> tuple[Figure, mpl.axes.Axes]:
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
     axes.set(xlabel=x_label, ylabel=y_label, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    return plot, axes
+    return figure, axes
 
 
-def _save(plot: Plot, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     # A fixed salt and no date: the same curve is the same file.
     with mpl.rc_context({"svg.hashsalt": "bc_model"}):
-        plot.savefig(path, format="svg", metadata={"Date": None})
+        figure.savefig(path, format="svg", metadata={"Date": None})

@@ -1,6 +1,6 @@
-"""A loaded model and the answers it gives: what the service, the page and `predict` have in common.
+"""A loaded model and its answers, shared by the service, the page and `predict`.
 
-Imports NumPy and msgspec alone.
+Only NumPy and msgspec are imported.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> Literal["malignant", "benign", "uncertain"]:
-        """The diagnosis, or that there is none to rely on."""
+        """The diagnosis, or ``uncertain`` where it cannot be relied on."""
         return self.diagnosis if self.has_basis and not self.is_uncertain else "uncertain"
 
     @property

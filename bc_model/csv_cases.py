@@ -8,6 +8,7 @@ the decimal separator may be a comma.
 
 import csv
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -17,6 +18,8 @@ from typing import NamedTuple, TextIO
 from bc_model.arrays import BENIGN, MALIGNANT
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
 
+STANDARD_INPUT = Path("-")
+
 _DIAGNOSES = {"m": MALIGNANT, "malignant": MALIGNANT, "b": BENIGN, "benign": BENIGN}
 # Only under scikit-learn's own column name is 0 known to mean malignant.
 _TARGETS = {**_DIAGNOSES, "0": MALIGNANT, "1": BENIGN}
@@ -24,7 +27,7 @@ _TARGETS = {**_DIAGNOSES, "0": MALIGNANT, "1": BENIGN}
 
 NOT_TEXT = "is not a UTF-8 text file; save a spreadsheet as CSV first"
 NO_TABLE = (
-    "is no table of cases: its first row holds neither a number nor any of the thirty names; "
+    "is not a table of cases: its first row holds neither a number nor any of the thirty names; "
     "save a spreadsheet as CSV, with the names in its first row"
 )
 
@@ -36,7 +39,7 @@ NOT_WDBC = (
 
 
 class Problem(NamedTuple):
-    """What is wrong with the data, and where: ``line`` counts from 1, 0 is the whole file."""
+    """A problem with the data: ``line`` counts from 1, 0 is the whole file."""
 
     line: int
     column: str
@@ -56,6 +59,7 @@ class DataError(ValueError):
     def __init__(self, source: str, problems: list[Problem]) -> None:
         """Name the file and list its problems, one a line."""
         self.problems = problems
+        source = "standard input" if source == str(STANDARD_INPUT) else source
         heading = f"{source}: {len(problems)} problem{'s' * (len(problems) != 1)}"
         super().__init__("\n".join([heading, *(f"  {problem}" for problem in problems)]))
 
@@ -91,9 +95,11 @@ _VALUES_ALONE = _Layout(
 
 @contextmanager
 def open_cases(path: Path) -> Iterator[TextIO]:
-    """Open a CSV file for reading; a file that is missing or not text is a ``DataError``."""
+    """Open a CSV file, or standard input for ``-``; what is not text is a ``DataError``."""
+    is_path = path != STANDARD_INPUT
+    source = path if is_path else sys.stdin.fileno()
     try:
-        file = path.open(encoding="utf-8-sig", newline="")
+        file = open(source, encoding="utf-8-sig", newline="", closefd=is_path)  # noqa: SIM115
     except OSError as error:
         raise DataError(str(path), [Problem(0, "", str(error.strerror))]) from error
     with file:
@@ -261,7 +267,7 @@ def _through_first_row(file: TextIO) -> list[str]:
 
 
 def _separator(line: str) -> str:
-    """Return what stands between the values: a semicolon or tab where there are enough of them."""
+    """Return the separator: a semicolon or tab where the line has enough of them."""
     return next((mark for mark in ";\t" if line.count(mark) >= FEATURE_COUNT - 1), ",")
 
 

@@ -1,7 +1,9 @@
-"""How good the pipeline is: repeated stratified cross-validation, with spread and intervals."""
+"""Evaluation of pipelines by repeated stratified cross-validation, with spread and intervals."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -12,9 +14,17 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bc_model.arrays import MALIGNANT, FloatArray, IntArray
-from bc_model.artifact import Figure, OperatingPoint, Parameters
+from bc_model.artifact import Estimate, OperatingPoint, Parameters
 from bc_model.dataset import Dataset
-from bc_model.metrics import METRICS, Z_95, bootstrap_weights, measure, operating_point
+from bc_model.metrics import (
+    METRICS,
+    RESAMPLES,
+    Z_95,
+    bootstrap_estimate,
+    bootstrap_weights,
+    measure,
+    operating_point,
+)
 from bc_model.predictor import Predictor, closeness, kernel
 from bc_model.training import (
     CALIBRATION_FOLDS,
@@ -30,7 +40,6 @@ from bc_model.training import (
 
 FOLDS = 5
 REPEATS = 10
-RESAMPLES = 1000
 THRESHOLDS = (0.01, 0.02, *(round(0.05 * step, 2) for step in range(1, 20)), 0.98, 0.99)
 
 PIPELINES: dict[str, Callable[[Parameters], Pipeline]] = {
@@ -42,22 +51,14 @@ PIPELINES: dict[str, Callable[[Parameters], Pipeline]] = {
         StandardScaler(), LogisticRegression(max_iter=1000)
     ),
 }
-"""What `evaluate` compares; the second is the original's, with the same sigmoid calibration."""
+"""Pipelines that `evaluate` compares; the second is the original's, with sigmoid calibration."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A metric's mean over repeats, its standard deviation over folds and 95 % interval."""
+class Summary(NamedTuple):
+    """A metric's mean over repeats with its 95 % interval, and its spread (SD) over folds."""
 
-    mean: float
+    estimate: Estimate
     spread: float
-    low: float
-    high: float
-
-    @property
-    def figure(self) -> Figure:
-        """Return mean and interval alone."""
-        return Figure(self.mean, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,9 @@ def summarise(y: IntArray, out_of_fold: OutOfFold, threshold: float) -> dict[str
     summaries = {}
     for name in METRICS:
         resamples = np.mean([figures[name] for figures in over_resamples], axis=0)
-        low, high = np.quantile(resamples, [0.025, 0.975])
-        summaries[name] = Summary(
-            mean=float(np.mean([figures[name] for figures in means])),
-            spread=float(np.std([figures[name] for figures in over_folds], ddof=1)),
-            low=float(low),
-            high=float(high),
-        )
+        mean = float(np.mean([figures[name] for figures in means]))
+        spread = float(np.std([figures[name] for figures in over_folds], ddof=1))
+        summaries[name] = Summary(bootstrap_estimate(mean, resamples), spread)
     return summaries
 
 
@@ -123,16 +120,15 @@ def operating_points(y: IntArray, malignant: FloatArray) -> list[OperatingPoint]
     return [operating_point(y, malignant, threshold) for threshold in THRESHOLDS]
 
 
-def unseen_figures(y: IntArray, malignant: FloatArray, threshold: float) -> dict[str, Figure]:
+def unseen_estimates(y: IntArray, malignant: FloatArray, threshold: float) -> dict[str, Estimate]:
     """Return each metric of the served model on its unseen cases, with a bootstrap interval."""
     weights = np.vstack(
         [np.ones(len(y)), bootstrap_weights(y, RESAMPLES, np.random.default_rng(0))]
     )
-    figures = {}
-    for name, values in measure(y, malignant, weights, threshold).items():
-        low, high = np.quantile(values[1:], [0.025, 0.975])
-        figures[name] = Figure(float(values[0]), float(low), float(high))
-    return figures
+    return {
+        name: bootstrap_estimate(values[0], values[1:])
+        for name, values in measure(y, malignant, weights, threshold).items()
+    }
 
 
 def lowest_closeness(dataset: Dataset, repeats: int = REPEATS) -> float:
@@ -148,7 +144,7 @@ def lowest_closeness(dataset: Dataset, repeats: int = REPEATS) -> float:
 
 def interval_coverage(
     dataset: Dataset, parameters: Parameters, simulations: int, progress: Progress = iter
-) -> Figure:
+) -> Estimate:
     """Return how often the 90 % interval holds the true probability, where that is known.
 
     The fitted model is taken for the truth: labels are drawn from its probabilities, a model is
@@ -175,7 +171,7 @@ def interval_coverage(
     coverage = [share for share, _ in zip(shares, progress(range(simulations)), strict=True)]
     mean = float(np.mean(coverage))
     error = float(Z_95 * np.std(coverage, ddof=1) / np.sqrt(simulations))
-    return Figure(mean, mean - error, min(mean + error, 1.0))
+    return Estimate(mean, mean - error, min(mean + error, 1.0))
 
 
 def _drawn_labels(malignant: FloatArray, seed: int) -> IntArray:
@@ -187,3 +183,42 @@ def _drawn_labels(malignant: FloatArray, seed: int) -> IntArray:
         for benign in draws
         if min(benign.sum(), (~benign).sum()) >= 2 * CALIBRATION_FOLDS
     )
+
+
+def evaluate(
+    dataset: Dataset, repeats: int, simulations: int, progress: Callable[[str], Progress]
+) -> str:
+    """Return what `evaluate` prints; ``progress`` returns a wrapper for a named step's iterable."""
+    parameters = Parameters()
+    summaries = {}
+    for name, build in PIPELINES.items():
+        out_of_fold = cross_validate(dataset, partial(build, parameters), repeats, progress(name))
+        summaries[name] = summarise(dataset.y, out_of_fold, parameters.threshold)
+    coverage = interval_coverage(dataset, parameters, simulations, progress("interval coverage"))
+    return f"""\
+{dataset.source}: {len(dataset.y)} cases, {repeats} × {FOLDS} repeated stratified \
+cross-validation, threshold {parameters.threshold:g}.
+Mean over repeats ± standard deviation over folds [95 % bootstrap interval over cases].
+
+{comparison_table(summaries)}
+
+The 90 % interval of the probability held the true one in {coverage.value:.1%} \
+[{coverage.low:.1%}, {coverage.high:.1%}] of the unseen cases of {simulations} simulations."""
+
+
+def comparison_table(summaries: Mapping[str, Mapping[str, Summary]]) -> str:
+    """Return a Markdown table with a row per metric and a column per pipeline."""
+    return markdown_table(
+        ["", *summaries],
+        *([name, *(_cell(summary[name]) for summary in summaries.values())] for name in METRICS),
+    )
+
+
+def markdown_table(head: Sequence[str], *rows: Sequence[str]) -> str:
+    """Return rows of cells as a table."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _cell(summary: Summary) -> str:
+    mean = summary.estimate
+    return f"{mean.value:.4f} ± {summary.spread:.4f} [{mean.low:.4f}, {mean.high:.4f}]"

@@ -1,4 +1,4 @@
-"""What a model must reach in cross-validation before it is published."""
+"""Floors: the performance in cross-validation that a model needs to be published."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ DEFAULT_FLOORS = {
     "roc_auc": 0.98,
     "log_loss": 0.12,
 }
-"""What cross-validation must reach; log loss must stay below its own.
+"""Lower bounds in cross-validation; an upper bound for log loss.
 
-Each lies just beyond the worse end of the 95 % interval that StandardScaler + SVC has on the
-bundled data, so a model that fails is worse than that by more than chance explains.
+Each lies just beyond the worse end of the 95 % interval of StandardScaler + SVC on the bundled
+data, so a model that fails is worse by more than chance explains.
 """
 
 

@@ -1,4 +1,4 @@
-"""Scoring with NumPy alone: the fitted pipeline as arrays, and what the service answers with.
+"""Scoring with NumPy alone, from the fitted pipeline as arrays.
 
 The pipeline is ``log1p(x / training median)``, standardisation, an RBF support vector classifier
 and sigmoid calibration. The calibration is linear in log-odds, so it is folded into the
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bc_model.arrays import FloatArray
 
 NEIGHBOURS = 5
-"""How many of the nearest training cases the basis of an answer is measured by."""
+"""Nearest training cases whose closeness decides whether an answer has a basis."""
 
 INTERVAL_LEVEL = 0.9
 
@@ -33,7 +33,7 @@ class ModelArrays:
     scale: FloatArray
     """(d,) standard deviations of the transformed training cases"""
     gamma: FloatArray
-    """() width of the kernel ``exp(-gamma * distance²)``"""
+    """() of the kernel ``exp(-gamma * distance²)``: an inverse squared width"""
     cases: FloatArray
     """(n, d) training cases, transformed and standardised"""
     coefficients: FloatArray

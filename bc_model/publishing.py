@@ -1,10 +1,7 @@
 """From labelled cases to a published artifact: evaluate, fit, check the floors, write."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import joblib
@@ -15,53 +12,31 @@ from bc_model import artifact, card
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
 from bc_model.artifact import Feature, Manifest, Parameters, Reference, TrainingData
 from bc_model.dataset import Dataset
-from bc_model.drift import bin_counts, bin_edges, bin_numbers, score_counts
-from bc_model.drift_null import null_thresholds
+from bc_model.drift import bin_counts, bin_edges, bin_numbers, null_thresholds, score_counts
 from bc_model.evaluation import (
     OutOfFold,
     cross_validate,
     lowest_closeness,
     operating_points,
     summarise,
-    unseen_figures,
+    unseen_estimates,
 )
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS
 from bc_model.floors import check_floors
-from bc_model.predictor import ModelArrays, Predictor
+from bc_model.predictor import Predictor
 from bc_model.training import FittedModel, Progress, build_pipeline, fit, unseen_cases
+from bc_model.version import library_versions, model_version
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
-
-_LIBRARIES = ("numpy", "scipy", "scikit-learn")
-
-# The modules whose code decides what an artifact holds.
-_SOURCES = (
-    "artifact", "calibration", "card", "card_words", "dataset", "drift", "drift_null", "evaluation",
-    "features", "metrics", "predictor", "publishing", "training",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training did, or would do: ``changed`` is False when the model is in use already."""
+    """Outcome of training or of a dry run; ``changed`` is False for the model already in use."""
 
     changed: bool
     model_version: str
     path: Path
-
-
-def model_version(dataset: Dataset, parameters: Parameters) -> str:
-    """Return the 12 hex digits that name the model: data, parameters, code and libraries."""
-    content = {
-        "data": dataset.sha256,
-        "parameters": structs.asdict(parameters),
-        "code": [
-            hashlib.sha256(Path(__file__).with_name(f"{name}.py").read_bytes()).hexdigest()
-            for name in _SOURCES
-        ],
-        "libraries": _libraries(),
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def plan(dataset: Dataset, parameters: Parameters, root: Path) -> Outcome:
@@ -100,11 +75,29 @@ def train(
         if outcome.changed:
             artifact.use(root, outcome.model_version)
         return outcome
+    artifact.publish(
+        root, *build_model(dataset, parameters, outcome.model_version, floors, progress)
+    )
+    return outcome
+
+
+def build_model(
+    dataset: Dataset,
+    parameters: Parameters,
+    name: str,
+    floors: Mapping[str, float],
+    progress: Callable[[str], Progress],
+) -> tuple[Manifest, dict[str, Callable[[Path], object]]]:
+    """Return the manifest of the model called ``name``, and the writers of its files.
+
+    Raises:
+        FloorError: the model is not good enough.
+    """
     out_of_fold = cross_validate(
         dataset, lambda: build_pipeline(parameters), progress=progress("cross-validation")
     )
     summaries = summarise(dataset.y, out_of_fold, parameters.threshold)
-    check_floors({name: summary.mean for name, summary in summaries.items()}, floors)
+    check_floors({name: summary.estimate.value for name, summary in summaries.items()}, floors)
     unseen = unseen_cases(dataset.y)
     seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
     fitted = fit(seen, parameters, lowest_closeness(seen), progress("bootstrap"))
@@ -112,20 +105,19 @@ def train(
     reference = _reference(dataset, unseen, malignant, out_of_fold, parameters.seed)
     manifest = Manifest(
         format=artifact.FORMAT,
-        model_version=outcome.model_version,
+        model_version=name,
         algorithm="SVC (RBF) on log1p(x / median), sigmoid calibration",
         threshold=parameters.threshold,
         features=_features(seen),
         data=_training_data(dataset, unseen),
         parameters=parameters,
-        cross_validation={name: summary.figure for name, summary in summaries.items()},
-        unseen=unseen_figures(dataset.y[unseen], malignant[unseen], parameters.threshold),
+        cross_validation={name: summary.estimate for name, summary in summaries.items()},
+        unseen=unseen_estimates(dataset.y[unseen], malignant[unseen], parameters.threshold),
         operating_points=operating_points(dataset.y, out_of_fold.malignant),
-        libraries=_libraries(),
+        libraries=library_versions(),
         files={},
     )
-    artifact.publish(root, manifest, _files(fitted, reference, manifest, dataset, out_of_fold))
-    return outcome
+    return manifest, _files(fitted, reference, manifest, dataset, out_of_fold)
 
 
 def _features(seen: Dataset) -> list[Feature]:
@@ -187,7 +179,7 @@ def _files(
     out_of_fold: OutOfFold,
 ) -> dict[str, Callable[[Path], object]]:
     return {
-        artifact.MODEL: lambda path: _save_arrays(path, fitted.arrays),
+        artifact.MODEL: lambda path: np.savez(path, **vars(fitted.arrays)),
         artifact.REFERENCE: lambda path: np.savez(path, **structs.asdict(reference)),
         "model.joblib": lambda path: joblib.dump(fitted.classifier, path),
         "scaler.joblib": lambda path: joblib.dump(fitted.scaler, path),
@@ -198,11 +190,3 @@ def _files(
             path, dataset.y, out_of_fold.malignant
         ),
     }
-
-
-def _save_arrays(path: Path, arrays: ModelArrays) -> None:
-    np.savez(path, **vars(arrays))
-
-
-def _libraries() -> dict[str, str]:
-    return {name: version(name) for name in _LIBRARIES}

@@ -1,8 +1,8 @@
-"""The pipeline and its fit: what scikit-learn does, and the arrays that are served of it.
+"""The pipeline and its fit: by scikit-learn, and as the arrays that are served.
 
 ``log1p(x / training median)`` → StandardScaler → SVC (RBF) → sigmoid calibration on out-of-fold
-scores. The bootstrap refits classifier and calibration only; transform, scaling and kernel width
-stay those of the full fit, so that one kernel row scores all of them.
+scores. The bootstrap refits share transform, scaling and gamma with the full fit: one kernel row
+scores all of them.
 """
 
 from collections.abc import Iterable
@@ -17,10 +17,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray, IntArray
+from bc_model.arrays import BoolArray, FloatArray, IntArray
 from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_COUNT
+from bc_model.metrics import bootstrap_weights
 from bc_model.predictor import ModelArrays, closeness, kernel
 
 CALIBRATION_FOLDS = 5
@@ -29,7 +30,7 @@ MOST_DRAWS = 1000
 """How often chance may fall short of what a fit needs; at 13 cases it does once in 3,000 draws."""
 
 GAMMA = 1 / FEATURE_COUNT
-"""Width of the kernel: SVC's "scale" for standardised features, the same in every fold."""
+"""The kernel's inverse squared width: SVC's "scale" for standardised features, in every fold."""
 
 UNSEEN_SHARE = 0.2
 SPLIT_SEED = 42
@@ -108,7 +109,7 @@ def fit(
     rows = [_linear_in_kernel(classifier, np.arange(len(y)), len(y))]
     generator = np.random.default_rng(parameters.seed)
     for _ in progress(range(parameters.refits)):
-        weights = _bootstrap_weights(y, generator)
+        weights = _resample(y, generator)
         drawn = np.flatnonzero(weights)
         refit = build_classifier(parameters)
         refit.fit(Z[drawn], y[drawn], sample_weight=weights[drawn])
@@ -129,20 +130,15 @@ def fit(
     return FittedModel(scaler, classifier, arrays)
 
 
-def _bootstrap_weights(y: IntArray, generator: np.random.Generator) -> FloatArray:
-    """Return how often each case (n,) is drawn; each class is drawn as often as it has cases.
+def _resample(y: IntArray, generator: np.random.Generator) -> FloatArray:
+    """Return how often each case (n,) is drawn, with enough of each class to calibrate with.
 
     Weights instead of repeated rows keep copies of a case from standing in two calibration folds.
     """
-    weights = np.zeros(len(y))
-    for target in (MALIGNANT, BENIGN):
-        members = np.flatnonzero(y == target)
-        share = np.full(len(members), 1 / len(members))
-        draws = (generator.multinomial(len(members), share) for _ in range(MOST_DRAWS))
-        weights[members] = next(
-            drawn for drawn in draws if np.count_nonzero(drawn) >= CALIBRATION_FOLDS
-        )
-    return weights
+    draws = (bootstrap_weights(y, 1, generator)[0] for _ in range(MOST_DRAWS))
+    return next(
+        drawn for drawn in draws if min(np.unique_counts(y[drawn > 0]).counts) >= CALIBRATION_FOLDS
+    )
 
 
 def _linear_in_kernel(

@@ -1,1 +1,1 @@
-"""What only makes the documents' tables: power, simulations, latency samples. Never shipped."""
+"""Power, simulations and latency samples for the tables in the documents. Never shipped."""

@@ -4,7 +4,6 @@
 the canary's judge is right.
 """
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,11 +11,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bc_model import artifact
+from bc_model.arguments import ArgumentParser, number, seed
 from bc_model.artifact import ArtifactError
 from bc_model.training import Progress
+from studies.candidates import Candidates
 from studies.drift_power import drift_tables
-from studies.models import Models
 from studies.simulation import simulation_table
+
+# A tenth of the runs are of months.
+runs = number(int, lambda value: value >= 10, "is less than 10")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,8 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "drift":
         print(drift_tables(reference, manifest.parameters, options.runs, options.seed, _progress))
     else:
-        models = Models(manifest, reference)
-        print(simulation_table(models, options.runs, options.seed, _progress))
+        candidates = Candidates(manifest, reference)
+        print(simulation_table(candidates, options.runs, options.seed, _progress))
     return 0
 
 
@@ -40,8 +43,8 @@ def _progress(step: str) -> Progress:
     return partial(tqdm, desc=step, disable=None)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m studies", description=__doc__)
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m studies", description=__doc__)
     parser.add_argument("command", choices=["drift", "simulate"])
     parser.add_argument(
         "--runs", type=runs, default=400, help="of each scenario (default: %(default)s)"
@@ -55,22 +58,6 @@ def _parser() -> argparse.ArgumentParser:
         help="the artifact to start from (default: %(default)s)",
     )
     return parser
-
-
-def seed(text: str) -> int:
-    """Parse what NumPy takes for a seed."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
-
-
-def runs(text: str) -> int:
-    """Parse a number of at least 10: a tenth of it is of months."""
-    value = int(text)
-    if value < 10:
-        raise argparse.ArgumentTypeError(f"{text} is less than 10")
-    return value
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
-"""How often drift is found where there is none, and where there is: measured by simulation.
+"""Power of drift detection by simulation: how often drift is found, with and without any.
 
 The labelled cases stand for the population. A run draws a training set from it, with deciles of
 its own, and then new cases. The thresholds are the artifact's.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from bc_model.arrays import BoolArray, FloatArray
+from bc_model.arrays import MALIGNANT, BoolArray, FloatArray, IntArray
 from bc_model.artifact import Parameters, Reference
 from bc_model.drift import (
     BINS,
+    NULL_SIZES,
     Counts,
     bin_counts,
     bin_edges,
@@ -21,16 +23,79 @@ from bc_model.drift import (
     score_counts,
     score_drift,
 )
-from bc_model.drift_null import SIZES as NULL_SIZES
+from bc_model.evaluation import markdown_table, splits
+from bc_model.features import MEASUREMENTS, STATISTICS
 from bc_model.metrics import wilson
-from bc_model.training import Progress
-from studies.drift_scenarios import Scenario, scenarios
+from bc_model.training import Progress, build_pipeline
 
 SIZES = (50, 100, 300, 1000, 10_000)
 DAYS, LOOKS_A_DAY = 30, 24
 
+UNCHANGED = "the population of training"
+
 LEAST_SHARE = 1e-4
 """What the population stability index takes in place of an empty bin's 0, as is the custom."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """New cases (k, d): the labelled ones, with the ``changed`` (d,) features measured otherwise.
+
+    ``weights`` (k,) is how often each is drawn, ``scores`` (k, b) the bucket its answer falls into.
+    """
+
+    name: str
+    cases: FloatArray
+    changed: BoolArray
+    weights: FloatArray
+    scores: FloatArray
+
+
+def scenarios(reference: Reference, parameters: Parameters) -> list[Scenario]:
+    """Return the scenarios for the labelled cases of ``reference``; the first changes nothing.
+
+    Answers are out of fold: each case's, as changed, by a model that has not seen it.
+    """
+    X, y = reference.cases, reference.targets
+    answer = _out_of_fold(X, y, parameters)
+    even = np.full(len(y), 1 / len(y))
+    is_malignant = y == MALIGNANT
+    rarer = np.where(is_malignant, even / 2, 0)
+    rarer += ~is_malignant * (1 - rarer.sum()) / (~is_malignant).sum()
+
+    def scaled(name: str, **factors: float) -> Scenario:
+        by_measurement = [factors.get(measurement.name, 1) for measurement in MEASUREMENTS]
+        factor = np.tile(by_measurement, len(STATISTICS))
+        return Scenario(name, X * factor, factor != 1, even, answer(X * factor))
+
+    return [
+        scaled(UNCHANGED),
+        scaled("lengths 5 % larger", radius=1.05, perimeter=1.05, area=1.05**2),
+        scaled("lengths 10 % larger", radius=1.1, perimeter=1.1, area=1.1**2),
+        scaled("texture 10 % higher", texture=1.1),
+        scaled("smoothness 10 % lower", smoothness=0.9),
+        Scenario(
+            "half as many malignant", X, np.ones(X.shape[1], dtype=np.bool_), rarer, answer(X)
+        ),
+    ]
+
+
+def _out_of_fold(
+    X: FloatArray, y: IntArray, parameters: Parameters
+) -> Callable[[FloatArray], FloatArray]:
+    """Return what tells the buckets (k, b) that cases (k, d), numbered as in ``X``, fall into."""
+    folds = [
+        (build_pipeline(parameters).fit(X[train], y[train]), held_out)
+        for _, _, train, held_out in splits(y, repeats=1)
+    ]
+
+    def answer(cases: FloatArray) -> FloatArray:
+        malignant = np.zeros(len(cases))
+        for model, held_out in folds:
+            malignant[held_out] = model.predict_proba(cases[held_out])[:, MALIGNANT]
+        return score_counts(malignant[:, None])
+
+    return answer
 
 
 class Found(NamedTuple):
@@ -171,4 +236,4 @@ def _shares(raised: BoolArray) -> list[str]:
 
 def _table(title: str, rows: list[list[str]]) -> str:
     head = [title, *(f"{size:,} cases" for size in SIZES)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+    return markdown_table(head, *rows)

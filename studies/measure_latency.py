@@ -1,4 +1,4 @@
-"""Measure how long the service takes to answer /predict, for the canary's simulation.
+"""Measure the latency of /predict, for the canary's simulation.
 
 Starts as many ``python app.py`` as a canary run has pods, on free ports of this machine, and sends
 labelled cases in random order at the run's rate, each to a random process over a connection of its
@@ -8,7 +8,6 @@ each process's median.
 """
 
 import argparse
-import http.client
 import json
 import os
 import signal
@@ -18,7 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import IO
 
@@ -72,15 +72,12 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
 
 def ask(port: int, method: str, path: str, body: bytes | None) -> None:
     """Send one request over a connection of its own; the answer has to be 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
-    try:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)) as connection:
         connection.request(method, path, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         answer.read()
-        if answer.status != 200:
-            sys.exit(f"{method} {path} was answered with {answer.status}")
-    finally:
-        connection.close()
+    if answer.status != 200:
+        sys.exit(f"{method} {path} was answered with {answer.status}")
 
 
 def measure(model: Path, processes: int, requests: int, rate: float) -> list[list[float]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
-from bc_model.artifact import Figure, Reference
+from bc_model.artifact import Estimate, Reference
 from bc_model.metrics import wilson
 
 BINS = 24
@@ -23,8 +23,8 @@ class Place(NamedTuple):
     malignant_path: str
     x: float
     is_outside: bool
-    share_of_benign: Figure
-    share_of_malignant: Figure
+    share_of_benign: Estimate
+    share_of_malignant: Estimate
 
 
 class Distributions:
@@ -62,7 +62,7 @@ class Distributions:
         scaled: FloatArray = np.log(X + self._median) - np.log(self._median)
         return scaled
 
-    def _share_below(self, target: int, column: int, value: float) -> Figure:
+    def _share_below(self, target: int, column: int, value: float) -> Estimate:
         values = self._sorted[target][:, column]
         return wilson(float(np.searchsorted(values, value)), len(values))
 

@@ -10,10 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
+from bc_model.answer_table import INTENDED_USE
 from bc_model.artifact import OperatingPoint, Reference
-from bc_model.calibration import calibration
-from bc_model.card_words import INTENDED_USE, METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
+from bc_model.card_text import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.classifier import Classifier
+from bc_model.metrics import calibration
 from web import batch, curves, export, words
 from web.examples import choose_examples
 from web.page import Form, empty_form, example_form, filled_form

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bc_model.answer_table import support_share
 from bc_model.arrays import FloatArray
-from bc_model.artifact import Figure, OperatingPoint, Reference
+from bc_model.artifact import Estimate, OperatingPoint, Reference
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
 from bc_model.metrics import operating_point
@@ -46,7 +46,7 @@ class Result(NamedTuple):
 
     answer: Answer
     point: OperatingPoint
-    support_share: Figure
+    support_share: Estimate
     explanation: Explanation
     measurements: Chart
     features: Chart

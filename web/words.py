@@ -1,6 +1,6 @@
 """Probabilities in words and numbers that promise no more than they hold."""
 
-from bc_model.artifact import Figure
+from bc_model.artifact import Estimate
 
 WIDE = 0.1
 """The width of an interval beyond which a decimal of a percent says nothing."""
@@ -48,7 +48,7 @@ def span_of_100(low: float, high: float) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def measured(figure: Figure) -> str:
+def measured(figure: Estimate) -> str:
     """Return a measured share in percent with its interval."""
     return f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
 

@@ -13,8 +13,10 @@ DOCUMENTATION = r"""
 module: image_content
 short_description: Hash what goes into an image, and lay it out to be built
 description:
-  - The digest says what an image is made of - names and content of the files, and the settings of
-    the build - so that an image under a tag made of it need not be built again.
+  - The digest says what an image is made of - names and content of the project's files, version of
+    the model, settings of the build. An image under a tag made of it need not be built again.
+  - The bytes of the model's files do not count. Training gives the same version everywhere, but
+    arrays that differ in their last digits from one processor to another.
   - In check mode the model need not be there yet; the digest is then the one of the rest.
 options:
   project:
@@ -27,7 +29,7 @@ options:
     elements: str
     required: true
   model:
-    description: Directory of the model's artifact.
+    description: Directory of the model's artifact; its C(manifest.json) names the version.
     type: path
     required: true
   model_files:
@@ -65,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: SHA-256 of everything; of the copies, where there are some.
+  description: SHA-256 of what the image is made of; of the copies, where there are some.
   returned: always
   type: str
 """
@@ -98,9 +100,17 @@ def model_content(model: Path, patterns: Iterable[str], destination: str) -> Con
     }
 
 
-def digest(content: Content, settings: dict[str, str]) -> str:
-    hashes = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in content.items()}
-    return hashlib.sha256(json.dumps([hashes, settings], sort_keys=True).encode()).hexdigest()
+def model_version(model: Path) -> str:
+    """Return the version that the manifest of ``model`` names."""
+    version: str = json.loads((model / "manifest.json").read_bytes())["model_version"]
+    return version
+
+
+def digest(code: Content, version: str, settings: dict[str, str]) -> str:
+    """Return the hash of the project's files, the model's version and the settings."""
+    hashes = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in code.items()}
+    parts = [hashes, version, settings]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def lay_out(content: Content, destination: Path) -> Content:
@@ -129,16 +139,20 @@ def main() -> None:
     of_model = model_content(model, p["model_files"], p["model_destination"])
     if not (of_model or module.check_mode):
         module.fail_json(
-            msg=f"There is no model in {model}: train one (python -m bc_model train), or name the"
-            " directory of one with image_model"
+            msg=f"There is no model in {model}: train one (python -m bc_model train), or set"
+            " image_model to the directory of one"
         )
-    content = project_content(Path(p["project"]), p["paths"]) | of_model
+    code = project_content(Path(p["project"]), p["paths"])
     try:
         if p["destination"] and not module.check_mode:
-            content = lay_out(content, Path(p["destination"]))
-        found = digest(content, p["settings"])
+            destination = Path(p["destination"])
+            code, _ = lay_out(code, destination), lay_out(of_model, destination)
+            model = destination / p["model_destination"]
+        found = digest(code, model_version(model) if of_model else "", p["settings"])
     except OSError as error:
-        module.fail_json(msg=f"{error.filename} belongs into the image: {error.strerror}")
+        module.fail_json(msg=f"{error.filename} belongs in the image: {error.strerror}")
+    except (ValueError, KeyError, TypeError):
+        module.fail_json(msg=f"{model / 'manifest.json'} names no model: train it again")
     module.exit_json(changed=bool(p["destination"]), digest=found)
 
 

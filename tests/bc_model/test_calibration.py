@@ -5,9 +5,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from bc_model.arrays import BENIGN, MALIGNANT
-from bc_model.artifact import Figure, Reference
-from bc_model.calibration import Bin, calibration
-from bc_model.metrics import wilson
+from bc_model.artifact import Estimate, Reference
+from bc_model.metrics import Bin, calibration, wilson
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +39,8 @@ def test_every_figure_has_an_interval_that_holds_it(bins: list[Bin]) -> None:
 def test_counts_run_from_the_fewest_to_the_most() -> None:
     y = np.array([MALIGNANT, MALIGNANT, BENIGN, BENIGN])
     low, high = calibration(y, np.array([[0.9, 0.9, 0.1, 0.1], [0.9, 0.1, 0.1, 0.1]]))
-    assert low.cases == Figure(2.5, 2, 3)
-    assert high.cases == Figure(1.5, 1, 2)
+    assert low.cases == Estimate(2.5, 2, 3)
+    assert high.cases == Estimate(1.5, 1, 2)
     assert low.observed == wilson(0.5, 2.5)
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from bc_model import card
 from bc_model.arrays import FloatArray, IntArray
-from bc_model.artifact import Figure, Manifest, Parameters
-from bc_model.card_words import METRIC_NAMES
+from bc_model.artifact import Estimate, Manifest, Parameters
+from bc_model.card_text import METRIC_NAMES
 from bc_model.dataset import Dataset
 from bc_model.metrics import METRICS, wilson
 
@@ -60,15 +60,15 @@ def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
             source="another source", sha256="f00d", cases=1000, malignant=111, benign=889,
             trained_on=801, unseen=199,
         ),
-        unseen=dict.fromkeys(METRICS, Figure(0.21, 0.2, 0.22)),
+        unseen=dict.fromkeys(METRICS, Estimate(0.21, 0.2, 0.22)),
         libraries={"numpy": "9.9.9"},
     )  # fmt: skip
     text = card.text(other)
     for expected in (
         "0123456789ab", "another algorithm; C = 7.5, seed 77", "33 bootstrap refits",
-        "a probability of 0.123 on", "Made with numpy 9.9.9.",
+        "from a probability of 0.123.", "Libraries: numpy 9.9.9.",
         "another source: 1000 cases, 111 malignant and 889 benign",
-        "fitted on 801; 199 (stratified)", "`f00d`", "the 199 cases kept", "(11%)",
+        "fitted on 801; 199 (stratified)", "`f00d`", "the 199 cases held out", "(11%)",
         "| 0.210 [0.200, 0.220] |",
     ):  # fmt: skip
         assert expected in text
@@ -80,11 +80,11 @@ def test_what_is_known_of_the_origin_is_said_and_no_more(manifest: Manifest) -> 
     bundled = card.text(manifest)
     assert "from one centre, the University of Wisconsin" in bundled
     assert "UCI Machine Learning Repository, 1995" in bundled
-    assert "no figure can be given for another centre" in bundled
+    assert "performance is unknown for another centre" in bundled
     assert "Nothing is known" not in bundled
     data = msgspec.structs.replace(manifest.data, source="cases.csv")
     own = card.text(msgspec.structs.replace(manifest, data=data))
-    assert "The file does not tell which centres they are from." in own
+    assert "The file does not say which centres they are from." in own
     assert "Nothing is known about age, ethnicity, centre or equipment" in own
     assert "Wisconsin" not in own
 

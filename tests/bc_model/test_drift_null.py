@@ -7,14 +7,16 @@ from scipy.stats import chi2, kstwobign
 from bc_model.artifact import Reference
 from bc_model.drift import (
     BINS,
+    NULL_SIZES,
+    SIGNIFICANCE,
     bin_counts,
     bin_edges,
     bin_numbers,
     feature_drift,
+    null_thresholds,
     score_counts,
     score_drift,
 )
-from bc_model.drift_null import SIGNIFICANCE, SIZES, null_thresholds
 
 
 def test_independent_features_come_to_the_quantile_of_chi_squared() -> None:
@@ -30,7 +32,7 @@ def test_independent_features_come_to_the_quantile_of_chi_squared() -> None:
 
 
 def test_the_size_of_the_sample_makes_no_difference(reference: Reference) -> None:
-    assert len(reference.feature_thresholds) == len(reference.score_thresholds) == len(SIZES)
+    assert len(reference.feature_thresholds) == len(reference.score_thresholds) == len(NULL_SIZES)
     for thresholds in (reference.feature_thresholds, reference.score_thresholds):
         assert thresholds.max() < 1.2 * thresholds.min()
 

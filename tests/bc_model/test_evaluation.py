@@ -28,7 +28,7 @@ from bc_model.evaluation import (
     operating_points,
     splits,
     summarise,
-    unseen_figures,
+    unseen_estimates,
 )
 from bc_model.metrics import LOWER_IS_BETTER, METRICS, wilson
 from bc_model.predictor import ModelArrays
@@ -103,7 +103,7 @@ def test_a_summary_is_the_mean_over_repeats_and_the_spread_over_folds(
         for p, folds in zip(out_of_fold.malignant, out_of_fold.folds, strict=True)
         for fold in (folds == number for number in range(FOLDS))
     ]
-    assert summaries["roc_auc"].mean == pytest.approx(np.mean(areas))
+    assert summaries["roc_auc"].estimate.value == pytest.approx(np.mean(areas))
     assert summaries["accuracy"].spread == pytest.approx(np.std(over_folds, ddof=1))
     assert tuple(summaries) == METRICS
 
@@ -114,11 +114,9 @@ def test_the_interval_of_a_summary_is_as_wide_as_theory_says(
     once = OutOfFold(out_of_fold.malignant[:1], out_of_fold.folds[:1])
     summary = summarise(dataset.y, once, 0.5)["sensitivity"]
     cases = int((dataset.y == MALIGNANT).sum())
-    width = 2 * 1.96 * math.sqrt(summary.mean * (1 - summary.mean) / cases)
-    assert summary.high - summary.low == pytest.approx(width, rel=0.15)
-    assert summary.low < summary.mean < summary.high
-    assert summary.figure.value == summary.mean
-    assert (summary.figure.low, summary.figure.high) == (summary.low, summary.high)
+    width = 2 * 1.96 * math.sqrt(summary.estimate.value * (1 - summary.estimate.value) / cases)
+    assert summary.estimate.high - summary.estimate.low == pytest.approx(width, rel=0.15)
+    assert summary.estimate.low < summary.estimate.value < summary.estimate.high
 
 
 @pytest.mark.parametrize(
@@ -143,7 +141,10 @@ def test_the_pipeline_is_as_good_as_documented(
 def test_the_pipeline_is_better_than_the_originals(
     classifier: Classifier, original: dict[str, Summary], metric: str
 ) -> None:
-    ours, theirs = classifier.manifest.cross_validation[metric].value, original[metric].mean
+    ours, theirs = (
+        classifier.manifest.cross_validation[metric].value,
+        original[metric].estimate.value,
+    )
     assert ours < theirs if metric in LOWER_IS_BETTER else ours > theirs
 
 
@@ -155,7 +156,7 @@ def test_the_originals_pipeline_is_as_good_as_documented(
 ) -> None:
     summary = original[metric]
     standard_error = summary.spread / math.sqrt(FOLDS * REPEATS)
-    assert summary.mean == pytest.approx(documented, abs=standard_error)
+    assert summary.estimate.value == pytest.approx(documented, abs=standard_error)
 
 
 def test_shuffled_labels_cannot_be_learnt(dataset: Dataset) -> None:
@@ -166,8 +167,8 @@ def test_shuffled_labels_cannot_be_learnt(dataset: Dataset) -> None:
     summaries = summarise(shuffled, guesses, 0.5)
     share = (shuffled == MALIGNANT).mean()
     entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
-    assert summaries["roc_auc"].mean == pytest.approx(0.5, abs=0.1)
-    assert summaries["log_loss"].mean == pytest.approx(entropy, abs=0.02)
+    assert summaries["roc_auc"].estimate.value == pytest.approx(0.5, abs=0.1)
+    assert summaries["log_loss"].estimate.value == pytest.approx(entropy, abs=0.02)
 
 
 def test_operating_points_are_means_over_repeats_with_wilson_intervals(
@@ -207,7 +208,7 @@ def test_the_unseen_cases_are_measured_as_scikit_learn_does(
     classifier: Classifier, reference: Reference
 ) -> None:
     y, malignant = reference.targets[reference.unseen], reference.malignant[reference.unseen]
-    figures = unseen_figures(y, malignant, 0.5)
+    figures = unseen_estimates(y, malignant, 0.5)
     assert figures == classifier.manifest.unseen
     assert figures["accuracy"].value == np.mean((malignant >= 0.5) == (y == MALIGNANT))
     assert figures["roc_auc"].value == pytest.approx(

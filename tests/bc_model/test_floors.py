@@ -13,11 +13,11 @@ def test_floors_lie_just_beyond_what_chance_does_to_the_originals_pipeline(
     original: dict[str, Summary], name: str
 ) -> None:
     summary = original[name]
-    worse_end = summary.high if name in LOWER_IS_BETTER else summary.low
+    worse_end = summary.estimate.high if name in LOWER_IS_BETTER else summary.estimate.low
     beyond = DEFAULT_FLOORS[name] - worse_end
     if name not in LOWER_IS_BETTER:
         beyond = -beyond
-    assert 0 < beyond < summary.high - summary.low
+    assert 0 < beyond < summary.estimate.high - summary.estimate.low
 
 
 def test_the_default_model_is_good_enough(classifier: Classifier) -> None:

@@ -3,9 +3,11 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from argparse import _SubParsersAction
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +15,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from bc_model import artifact
-from bc_model.__main__ import main
+from bc_model import __version__, artifact
+from bc_model.__main__ import _parser, main
 from bc_model.artifact import Parameters, Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import DEFAULT_FLOORS
-from bc_model.publishing import model_version
+from bc_model.version import model_version
 from tests.conftest import ROOT
 from tests.tables import labelled_rows, write_rows
 
@@ -235,7 +237,8 @@ def test_predict_writes_a_file_and_takes_a_threshold(
     cases = write_rows(tmp_path / "cases.csv", dataset.X[:5].tolist())
     output = tmp_path / "answers.csv"
     done = run("predict", cases, "-o", output, "--model", model_dir, "--threshold", "0.25")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"{output}: 5 cases answered\n"
     with output.open(newline="") as file:
         assert [answer["threshold"] for answer in csv.DictReader(file)] == ["0.25"] * 5
 
@@ -294,7 +297,11 @@ def test_help_names_commands_and_defaults() -> None:
         (["train", "--floor", "nonsense=1"], "'nonsense' is not one of accuracy, sensitivity"),
         (["train", "--floor", "accuracy"], "argument --floor: invalid"),
         (["train", "--floor", "accuracy=high"], "argument --floor: invalid"),
-        (["train", "--floor", "accuracy=nan"], "argument --floor: nan is not a number"),
+        *(
+            (["train", "--floor", f"sensitivity={value}"], f"{value} is not a possible sensitivity")
+            for value in ("2", "-0.1", "nan")
+        ),
+        (["train", "--floor", "log_loss=-1"], "-1 is not a possible log_loss: 0 to inf"),
         *(
             ([*command, "--threshold", value], f"argument --threshold: {value} is not between")
             for command in (["train"], ["predict", "cases.csv"])
@@ -328,7 +335,62 @@ def test_bad_arguments_are_refused_before_anything_is_done(
     assert expected in errors
 
 
+def test_version() -> None:
+    assert run("--version").stdout == f"bc_model {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "verify"])
+def test_help_describes_every_argument_and_has_examples(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    parser = _parser()
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    prefix = f"  python -m bc_model {command}"
+    examples = [line for line in text.splitlines() if line.startswith(prefix)]
+    assert len(examples) == 2
+    for example in examples:
+        arguments = re.split(" [<>] ", example.removeprefix("  python -m bc_model "))[0].split()
+        assert parser.parse_args(arguments).run
+    (commands,) = (each for each in parser._actions if isinstance(each, _SubParsersAction))
+    assert all(action.help for action in commands.choices[command]._actions)
+
+
+def test_predict_reads_standard_input(dataset: Dataset, model_dir: Path, tmp_path: Path) -> None:
+    cases = write_rows(tmp_path / "cases.csv", dataset.X[:5].tolist())
+    command = [sys.executable, "-m", "bc_model", "predict", "--model", str(model_dir)]
+    from_file = subprocess.run([*command, cases], cwd=ROOT, capture_output=True, check=True)
+    piped = subprocess.run(
+        [*command, "-"], cwd=ROOT, input=cases.read_bytes(), capture_output=True, check=True
+    )
+    assert piped.stdout == from_file.stdout
+    assert piped.stdout.count(b"\n") == 6
+    refused = subprocess.run(
+        [*command, "-"], cwd=ROOT, input=b"?,M\n", capture_output=True, check=False
+    )
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert refused.stderr.startswith(b"standard input: 1 problem\n")
+
+
+def test_an_interruption_ends_with_one_line(model_dir: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "bc_model", "predict", "-", "--model", model_dir],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        process.stdin.write(b"\n" * 2**20)  # more than a pipe holds: returns when it is read
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (130, b"", b"interrupted\n")
+
+
 def test_bad_arguments_end_the_process_with_2() -> None:
     refused = run("train", "--floor", "nonsense=1")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("usage: python -m bc_model train")
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("python -m bc_model train: argument --floor: 'nonsense' is not one of ")
+    assert line.endswith(" (`python -m bc_model train --help` lists the arguments)")

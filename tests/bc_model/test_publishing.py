@@ -1,6 +1,5 @@
 """From cases to a published artifact: the same from the same, and nothing from bad models."""
 
-import ast
 import dataclasses
 import shutil
 from collections.abc import Callable, Iterable
@@ -11,17 +10,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from bc_model import artifact, publishing
-from bc_model.arrays import BENIGN, MALIGNANT
+from bc_model import artifact
+from bc_model.arrays import MALIGNANT
 from bc_model.artifact import ArtifactError, Manifest, Parameters, Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import DEFAULT_FLOORS, FloorError
 from bc_model.metrics import METRICS, operating_point
-from bc_model.publishing import Outcome, model_version, plan, train
+from bc_model.publishing import Outcome, plan, train
 from bc_model.training import Progress, T, unseen_cases
-from tests.conftest import ROOT
+from bc_model.version import model_version
 
 FEW_REFITS = Parameters(refits=2, threshold=0.4)
 
@@ -149,64 +148,6 @@ def test_floors_hold_for_a_model_that_is_there_already(copy: Published, small: D
     with pytest.raises(FloorError, match=r"accuracy is 0\.\d+, below its floor of 1"):
         train(small, FEW_REFITS, copy.root, {"accuracy": 1}, copy.steps)
     assert snapshot(copy.root) == before
-
-
-def test_the_version_depends_on_what_determines_the_model(dataset: Dataset) -> None:
-    X, y = dataset.X.copy(), dataset.y.copy()
-    X[0, 0] += 1
-    y[0] = BENIGN
-    versions = {
-        model_version(cases, parameters)
-        for cases, parameters in (
-            (dataset, Parameters()),
-            (dataset, Parameters(C=2)),
-            (dataset, Parameters(seed=43)),
-            (dataset, Parameters(threshold=0.4)),
-            (dataset, Parameters(refits=49)),
-            (dataclasses.replace(dataset, X=X), Parameters()),
-            (dataclasses.replace(dataset, y=y), Parameters()),
-        )
-    }
-    assert len(versions) == 7
-    elsewhere = dataclasses.replace(dataset, source="elsewhere")
-    assert model_version(elsewhere, Parameters(C=1)) in versions
-
-
-def test_the_version_depends_on_the_code_and_the_libraries(
-    small: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    current = model_version(small, Parameters())
-    package = Path(shutil.copytree(ROOT / "bc_model", tmp_path / "bc_model"))
-    monkeypatch.setattr(publishing, "__file__", str(package / "publishing.py"))
-    assert model_version(small, Parameters()) == current
-    with (package / "training.py").open("a") as file:
-        file.write("# another line\n")
-    changed = model_version(small, Parameters())
-    monkeypatch.setattr(publishing, "version", lambda name: "0")
-    assert len({current, changed, model_version(small, Parameters())}) == 3
-
-
-def test_every_module_that_training_uses_counts_as_code() -> None:
-    def imported(module: str) -> set[str]:
-        tree = ast.parse((ROOT / "bc_model" / f"{module}.py").read_text(encoding="utf-8"))
-        return {
-            name
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bc_model")
-            for name in (
-                [str(node.module).removeprefix("bc_model.")]
-                if node.module != "bc_model"
-                else [alias.name for alias in node.names]
-            )
-        }
-
-    found, queue = set(), {"publishing"}
-    while queue:
-        module = queue.pop()
-        found.add(module)
-        queue |= imported(module) - found
-    # What is read and whether it is published does not change what is written.
-    assert set(publishing._SOURCES) == found - {"csv_cases", "floors"}
 
 
 def test_the_manifest_tells_where_the_model_comes_from(

@@ -19,7 +19,7 @@ from bc_model.training import (
     CALIBRATION_FOLDS,
     MedianLog,
     T,
-    _bootstrap_weights,
+    _resample,
     build_classifier,
     build_pipeline,
     build_scaler,
@@ -225,7 +225,7 @@ def test_a_larger_penalty_fits_the_training_cases_closer(small: Dataset) -> None
 def test_each_refit_draws_enough_of_each_class_to_calibrate_with() -> None:
     y = np.repeat([MALIGNANT, BENIGN], [6, 20])
     for seed in range(20):
-        weights = _bootstrap_weights(y, np.random.default_rng(seed))
+        weights = _resample(y, np.random.default_rng(seed))
         assert np.count_nonzero(weights[y == MALIGNANT]) >= CALIBRATION_FOLDS
         assert weights[y == MALIGNANT].sum() == 6
         assert weights[y == BENIGN].sum() == 20

@@ -19,7 +19,7 @@ from canary.model import model
 from canary.observation import Cases
 from canary.statistics import Table
 from canary.thresholds import Thresholds
-from studies.models import Models
+from studies.candidates import Candidates
 from tests.canaries import cases, observed
 
 LIMITS = Thresholds()
@@ -32,9 +32,9 @@ def judged(given: Cases, limits: Thresholds = LIMITS) -> Part:
 
 
 @pytest.fixture(scope="module")
-def models(model_dir: Path) -> Models:
+def models(model_dir: Path) -> Candidates:
     manifest = artifact.read_manifest(model_dir)
-    return Models(manifest, artifact.load_reference(model_dir, manifest))
+    return Candidates(manifest, artifact.load_reference(model_dir, manifest))
 
 
 def asked(reference: Reference, stable: FloatArray, canary: FloatArray) -> Cases:
@@ -48,7 +48,7 @@ def asked(reference: Reference, stable: FloatArray, canary: FloatArray) -> Cases
     )
 
 
-def test_every_good_retrained_model_may_replace_every_other(models: Models) -> None:
+def test_every_good_retrained_model_may_replace_every_other(models: Candidates) -> None:
     generator = np.random.default_rng(0)
     answers = [models.retrained(**parameters)(generator) for parameters in GOOD]
     for stable, canary in permutations(answers, 2):
@@ -56,7 +56,7 @@ def test_every_good_retrained_model_may_replace_every_other(models: Models) -> N
         assert found.outcome is Outcome.PASS, found.reason
 
 
-def test_what_the_limits_are_justified_with(models: Models) -> None:
+def test_what_the_limits_are_justified_with(models: Candidates) -> None:
     """The figures in the reasons of ``Thresholds``."""
     generator = np.random.default_rng(0)
     answers = [models.retrained(**parameters)(generator) for parameters in GOOD]
@@ -90,7 +90,7 @@ def test_what_the_limits_are_justified_with(models: Models) -> None:
     assert (0.04 - 0.0168) / error == pytest.approx(2.6, abs=0.05)
 
 
-def test_the_present_model_clears_the_floors_with_room(models: Models) -> None:
+def test_the_present_model_clears_the_floors_with_room(models: Candidates) -> None:
     same = models.reference.malignant
     numbers = judged(asked(models.reference, same, same)).numbers
     assert (numbers["cases"], numbers["unseen"]) == (569, 114)
@@ -99,7 +99,7 @@ def test_the_present_model_clears_the_floors_with_room(models: Models) -> None:
     assert numbers["unseen_brier"] == pytest.approx(0.0224, abs=5e-5)
 
 
-def test_an_underfit_model_fails_by_its_brier_score(models: Models) -> None:
+def test_an_underfit_model_fails_by_its_brier_score(models: Candidates) -> None:
     answers = models.retrained(C=0.1)(np.random.default_rng(0))
     found = judged(asked(models.reference, models.reference.malignant, answers))
     assert found.outcome is Outcome.FAIL
@@ -107,7 +107,7 @@ def test_an_underfit_model_fails_by_its_brier_score(models: Models) -> None:
     assert found.reason.count(";") == 0
 
 
-def test_mislabelled_models_fail_on_every_count(models: Models) -> None:
+def test_mislabelled_models_fail_on_every_count(models: Candidates) -> None:
     generator = np.random.default_rng(0)
     for answers in (models.shuffled()(generator), models.swapped()(generator)):
         found = judged(asked(models.reference, models.reference.malignant, answers))

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client.parser import text_string_to_metric_families
 
-from bc_model.drift_null import SIZES
+from bc_model.drift import NULL_SIZES
 from scripts.dashboards import DIRECTORY, dashboards
 from tests.conftest import ROOT
 
@@ -118,7 +118,7 @@ def test_the_runbook_has_a_section_for_each_alert_and_no_other() -> None:
 
 def test_the_rule_knows_from_how_many_cases_drift_is_told() -> None:
     least = re.findall(r">= bool (\d+)", RULES.read_text(encoding="utf-8"))
-    assert least == [str(SIZES[0])] * 2
+    assert least == [str(NULL_SIZES[0])] * 2
 
 
 def test_the_files_are_what_the_script_writes() -> None:

@@ -7,8 +7,7 @@ from numpy.testing import assert_array_equal
 from bc_model.artifact import Manifest, Parameters, Reference
 from bc_model.drift import BINS
 from bc_model.features import FEATURE_NAMES
-from studies.drift_power import SIZES, Simulation, drift_tables, stability_index
-from studies.drift_scenarios import scenarios
+from studies.drift_power import SIZES, Simulation, drift_tables, scenarios, stability_index
 from tests.conftest import ROOT
 
 LENGTHS = ("radius", "perimeter", "area")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studies import measure_latency
-from studies.measured import MEDIANS, QUANTILES
+from studies.simulation import MEDIANS, QUANTILES
 from tests.conftest import ROOT
 
 

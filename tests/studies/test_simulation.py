@@ -14,8 +14,8 @@ from canary.statistics import quantile
 from canary.thresholds import Thresholds
 from canary.verdict import Verdict
 from canary.windows import whole
-from studies import measured, simulation
-from studies.models import Models
+from studies import simulation
+from studies.candidates import Candidates
 from studies.simulation import Scenario, scenarios, simulate, simulation_table
 from tests.conftest import ROOT
 
@@ -23,9 +23,9 @@ LIMITS = Thresholds()
 
 
 @pytest.fixture(scope="module")
-def models(model_dir: Path) -> Models:
+def models(model_dir: Path) -> Candidates:
     manifest = artifact.read_manifest(model_dir)
-    return Models(manifest, artifact.load_reference(model_dir, manifest))
+    return Candidates(manifest, artifact.load_reference(model_dir, manifest))
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[Observation]:
@@ -45,7 +45,7 @@ def latency_of(track: Track, q: float) -> float:
     return quantile(track.latency.bounds, track.latency.counts, q)
 
 
-def test_a_run_of_the_same_image(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_the_same_image(models: Candidates, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = watched(monkeypatch)
     same = Scenario("same", Outcome.PASS, models.same)
     assert simulate(same, models, LIMITS, np.random.default_rng(0)) is Outcome.PASS
@@ -61,14 +61,14 @@ def test_a_run_of_the_same_image(models: Models, monkeypatch: pytest.MonkeyPatch
         counted = (track.requests, sum(track.latency.counts), sum(track.probabilities.counts),
                    sum(track.predictions.values()))  # fmt: skip
         assert len(set(counted)) == 1
-        median = np.mean(measured.MEDIANS) / 1000
+        median = np.mean(simulation.MEDIANS) / 1000
         assert latency_of(track, 0.5) == pytest.approx(median, rel=0.1)
         assert latency_of(track, 0.95) == pytest.approx(4.6 * median, rel=0.3)
         share = track.predictions["malignant"] / track.requests
         assert share == pytest.approx(0.373, abs=4 * 0.016)
 
 
-def test_what_is_the_matter_shows(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_the_matter_shows(models: Candidates, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = watched(monkeypatch)
     bad = Scenario(
         "bad", Outcome.FAIL, models.swapped(), canary_errors=0.5, stable_errors=0.1, slowdown=3,
@@ -87,7 +87,7 @@ def test_what_is_the_matter_shows(models: Models, monkeypatch: pytest.MonkeyPatc
     assert typical > 2 * stable_typical
 
 
-def test_requests_that_hang_are_lost(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_that_hang_are_lost(models: Candidates, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = watched(monkeypatch)
     hanging = Scenario("hanging", Outcome.FAIL, models.same, hanging=0.2)
     assert simulate(hanging, models, LIMITS, np.random.default_rng(0)) is Outcome.FAIL
@@ -101,7 +101,7 @@ def test_requests_that_hang_are_lost(models: Models, monkeypatch: pytest.MonkeyP
 
 
 def test_a_busy_second_step_is_so_for_both_tracks(
-    models: Models, monkeypatch: pytest.MonkeyPatch
+    models: Candidates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = watched(monkeypatch)
     busy = Scenario("busy", Outcome.PASS, models.same, busy=3, busy_errors=0.03)
@@ -125,7 +125,7 @@ def test_the_samples_are_those_of_the_roles_defaults() -> None:
 
 @pytest.mark.parametrize("speed", [0.35, 1, 2.2, 5, 10])
 def test_half_as_slow_again_is_seen_wherever_the_service_stands(
-    models: Models, monkeypatch: pytest.MonkeyPatch, speed: float
+    models: Candidates, monkeypatch: pytest.MonkeyPatch, speed: float
 ) -> None:
     """From 0.3 ms to 10 ms, whatever bucket the median lies in."""
     monkeypatch.setattr(simulation, "_LOG_QUANTILES", simulation._LOG_QUANTILES + np.log(speed))
@@ -138,7 +138,7 @@ def test_half_as_slow_again_is_seen_wherever_the_service_stands(
     assert found.count(Outcome.PASS) >= 39
 
 
-def test_the_table_is_decided_by_its_seed(models: Models) -> None:
+def test_the_table_is_decided_by_its_seed(models: Candidates) -> None:
     first = simulation_table(models, 3, 1, lambda row: iter)
     assert first == simulation_table(models, 3, 1, lambda row: iter)
     head, line, *rows = first.splitlines()
@@ -156,7 +156,7 @@ def test_the_table_is_decided_by_its_seed(models: Models) -> None:
 
 
 @pytest.fixture(scope="module")
-def table(models: Models) -> str:
+def table(models: Candidates) -> str:
     """What ``python -m studies simulate`` prints."""
     return simulation_table(models, 400, 0, lambda row: iter)
 
@@ -165,7 +165,7 @@ def test_the_documents_table_is_the_commands(table: str) -> None:
     assert f"\n\n{table}\n\n" in (ROOT / "docs/canary.md").read_text(encoding="utf-8")
 
 
-def test_the_judge_is_as_right_as_it_has_to_be(table: str, models: Models) -> None:
+def test_the_judge_is_as_right_as_it_has_to_be(table: str, models: Candidates) -> None:
     found = {
         name: [float(cell.split("%")[0]) for cell in cells]
         for name, _, *cells in (row.strip("| ").split(" | ") for row in table.splitlines()[2:])

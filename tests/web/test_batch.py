@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bc_model.answer_table import INTENDED_USE
-from bc_model.batch import predict_file
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
+from bc_model.predict_csv import predict_csv
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from tests.tables import write_rows
 from web.accept import JSON
@@ -229,7 +229,7 @@ def test_the_csv_is_what_the_command_writes(
     client: httpx2.Client, classifier: Classifier, dataset: Dataset, tmp_path: Path
 ) -> None:
     cases = write_rows(tmp_path / "cases.csv", [FEATURE_NAMES, *dataset.X.tolist()])
-    predict_file(cases, tmp_path / "answers.csv", classifier)
+    predict_csv(cases, tmp_path / "answers.csv", classifier)
     response = post(client, CSV, cases.read_bytes(), Accept="text/csv").raise_for_status()
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.content == (tmp_path / "answers.csv").read_bytes()

@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bc_model.batch import predict_file
 from bc_model.classifier import Classifier
 from bc_model.csv_cases import NO_TABLE, NOT_TEXT
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
+from bc_model.predict_csv import predict_csv
 from tests.cases import MALIGNANT
 from tests.tables import write_rows
 
@@ -28,7 +28,7 @@ def cases(dataset: Dataset, tmp_path: Path) -> bytes:
 def test_the_download_is_what_the_command_writes(
     client: httpx2.Client, classifier: Classifier, cases: bytes, tmp_path: Path
 ) -> None:
-    predict_file(tmp_path / "cases.csv", tmp_path / "answers.csv", classifier)
+    predict_csv(tmp_path / "cases.csv", tmp_path / "answers.csv", classifier)
     response = send(client, cases, download="csv").raise_for_status()
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == 'attachment; filename="answers.csv"'

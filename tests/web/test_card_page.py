@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bc_model.artifact import Figure, Reference
-from bc_model.calibration import calibration
-from bc_model.card_words import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
+from bc_model.artifact import Estimate, Reference
+from bc_model.card_text import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.classifier import Classifier
+from bc_model.metrics import calibration
 from tests.conftest import running_service
 
 
@@ -23,7 +23,7 @@ def text(client: httpx2.Client) -> str:
 
 
 def test_every_figure_has_its_interval(text: str, classifier: Classifier) -> None:
-    def shown(figure: Figure) -> str:
+    def shown(figure: Estimate) -> str:
         return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
     for name, figure in classifier.manifest.cross_validation.items():

@@ -1,5 +1,6 @@
 """Scoring a CSV file into a CSV file, a chunk at a time; on bad input nothing is written."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -18,8 +19,10 @@ from bc_model.csv_cases import Case, CaseReader, DataError, open_cases
 CHUNK = 1000
 
 
-def predict_file(source: Path, output: Path | None, classifier: Classifier) -> None:
+def predict_csv(source: Path, output: Path | None, classifier: Classifier) -> int:
     """Answer every case of ``source`` in ``output``, or on standard output for None.
+
+    Return how many cases there are. A ``source`` of ``-`` is standard input.
 
     ``id`` is the file's own, or the number of the case where it has none.
 
@@ -27,21 +30,22 @@ def predict_file(source: Path, output: Path | None, classifier: Classifier) -> N
         DataError: the file has problems; all are listed, and nothing is written.
     """
     with tempfile.NamedTemporaryFile("w+", newline="", encoding="utf-8") as answers:
-        _write(source, answers, classifier)
+        number = _write(source, answers, classifier)
         answers.flush()
         if output is None:
             answers.seek(0)
             shutil.copyfileobj(answers, sys.stdout)
         else:
             shutil.copyfile(answers.name, output)
+    return number
 
 
-def _write(source: Path, answers: IO[str], classifier: Classifier) -> None:
+def _write(source: Path, answers: IO[str], classifier: Classifier) -> int:
     writer = AnswerWriter(answers, classifier)
     number = 0
     with (
         open_cases(source) as file,
-        tqdm(total=source.stat().st_size, unit="B", unit_scale=True, disable=None) as bar,
+        tqdm(total=os.fstat(file.fileno()).st_size, unit="B", unit_scale=True, disable=None) as bar,
     ):
         reader = CaseReader(file, labelled=False)
         for chunk in _chunks(reader):
@@ -53,6 +57,7 @@ def _write(source: Path, answers: IO[str], classifier: Classifier) -> None:
                 bar.update(file.buffer.tell() - bar.n)
     if reader.problems:
         raise DataError(str(source), reader.problems)
+    return number
 
 
 def _chunks(cases: Iterable[Case]) -> Iterator[list[Case]]:

@@ -1,4 +1,4 @@
-"""The words of the model card, shared by MODEL_CARD.md and the page."""
+"""Text of the model card, shared by MODEL_CARD.md and the page."""
 
 from bc_model.artifact import Manifest
 from bc_model.dataset import BUNDLED
@@ -13,8 +13,6 @@ METRIC_NAMES = {
     "log_loss": "Log loss (lower is better)",
     "ece": "Expected calibration error (lower is better)",
 }
-
-INTENDED_USE = "Research, teaching and the demonstration of machine learning in operation."
 
 OUT_OF_SCOPE = (
     "diagnosis, screening, or any decision about a patient. This is not a medical device. Images "
@@ -31,18 +29,18 @@ def origin(manifest: Manifest) -> str:
             "images of fine-needle aspirates (W. H. Wolberg, W. N. Street and O. L. Mangasarian, "
             "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, 1995)."
         )
-    return "The file does not tell which centres they are from."
+    return "The file does not say which centres they are from."
 
 
 def _unknown(manifest: Manifest) -> str:
     if manifest.data.source == BUNDLED:
         return (
-            "All cases are from one centre, and their age and ethnicity are not recorded, so no "
-            "figure can be given for another centre, or for any group."
+            "All cases are from one centre, and their age and ethnicity are not recorded, so "
+            "performance is unknown for another centre, or for any group."
         )
     return (
-        "Nothing is known about age, ethnicity, centre or equipment, so no figure can be given for "
-        "any group."
+        "Nothing is known about age, ethnicity, centre or equipment, so performance is unknown "
+        "for any group."
     )
 
 
@@ -51,13 +49,13 @@ def caveats(manifest: Manifest) -> list[str]:
     data = manifest.data
     return [
         f"The data are {data.cases} cases chosen for a study; the share of malignant ones "
-        f"({data.malignant / data.cases:.0%}) is not that of any practice, and predictive values "
-        "and probabilities do not carry over to another share.",
+        f"({data.malignant / data.cases:.0%}) is not the prevalence in any practice. Predictive "
+        "values and probabilities do not carry over to another prevalence.",
         _unknown(manifest),
-        "The interval tells how much the answer depends on which cases were drawn for training. "
+        "The interval shows how much the answer depends on which cases were drawn for training. "
         "It does not cover measurement error, or a population other than this one.",
         "Far from every training case the answer has no basis. Support compares the closeness of "
         f"the {NEIGHBOURS} nearest training cases with what is usual among these, and a case "
-        "further off than any held-out case of cross-validation is answered with a warning.",
-        "The support vectors are training cases: who has the model file has those measurements.",
+        "further away than any held-out case of cross-validation is answered with a warning.",
+        "The support vectors are training cases: whoever has the model has their measurements.",
     ]

@@ -57,8 +57,9 @@ def test_every_figure_is_that_of_the_cross_validation(
     table = [cells(row) for row in report if row.startswith("|")]
     column = table[0].index(pipeline)
     for row in table[2:]:
-        s = summaries[row[0]]
-        assert row[column] == f"{s.mean:.4f} ± {s.spread:.4f} [{s.low:.4f}, {s.high:.4f}]"
+        mean, spread = summaries[row[0]]
+        expected = f"{mean.value:.4f} ± {spread:.4f} [{mean.low:.4f}, {mean.high:.4f}]"
+        assert row[column] == expected
 
 
 def test_the_report_ends_with_the_coverage_of_the_interval(report: list[str]) -> None:

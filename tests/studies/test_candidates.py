@@ -11,17 +11,17 @@ from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
 from bc_model.predictor import Predictor
 from bc_model.training import fit
-from studies.models import Models
+from studies.candidates import Candidates
 
 
 @pytest.fixture(scope="module")
-def models(model_dir: Path) -> Models:
+def models(model_dir: Path) -> Candidates:
     manifest = artifact.read_manifest(model_dir)
-    return Models(manifest, artifact.load_reference(model_dir, manifest))
+    return Candidates(manifest, artifact.load_reference(model_dir, manifest))
 
 
 def test_a_retrained_model_answers_as_the_one_that_would_be_served(
-    models: Models, dataset: Dataset
+    models: Candidates, dataset: Dataset
 ) -> None:
     generator = np.random.default_rng(0)
     seen = ~models.reference.unseen
@@ -34,7 +34,7 @@ def test_a_retrained_model_answers_as_the_one_that_would_be_served(
 
 @pytest.mark.parametrize("parameters", [{}, {"C": 10}])
 def test_an_insensitive_model_misses_just_as_many_as_asked(
-    models: Models, parameters: dict[str, float]
+    models: Candidates, parameters: dict[str, float]
 ) -> None:
     malignant = models.reference.targets == MALIGNANT
     same = models.reference.malignant
@@ -51,7 +51,7 @@ def test_an_insensitive_model_misses_just_as_many_as_asked(
     np.testing.assert_array_equal(first, draw(np.random.default_rng(1)))
 
 
-def test_mislabelled_models(models: Models) -> None:
+def test_mislabelled_models(models: Candidates) -> None:
     generator = np.random.default_rng(0)
     swapped = models.swapped()(generator)
     np.testing.assert_allclose(swapped + models.reference.malignant, 1)

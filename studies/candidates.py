@@ -1,4 +1,4 @@
-"""The answers of models, for the simulation: the artifact's own, others', and damaged ones."""
+"""Candidate models for the simulation: the artifact's own, retrained ones and damaged ones."""
 
 from collections.abc import Callable
 from math import ceil
@@ -14,8 +14,8 @@ Answers = Callable[[np.random.Generator], FloatArray]
 """Draws the probabilities of malignant (n,) that a model gives to the labelled cases."""
 
 
-class Models:
-    """Models that a canary may come with, where the stable serves the artifact's."""
+class Candidates:
+    """Answers of models that a canary may bring, while stable serves the artifact's."""
 
     def __init__(self, manifest: Manifest, reference: Reference) -> None:
         """Take the labelled cases, and what the artifact's model answers to them."""

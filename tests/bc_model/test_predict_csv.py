@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from bc_model.answer_table import COLUMNS, INTENDED_USE
-from bc_model.batch import CHUNK, predict_file
 from bc_model.classifier import NO_BASIS, Classifier
 from bc_model.csv_cases import DataError
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.metrics import wilson
+from bc_model.predict_csv import CHUNK, predict_csv
 from bc_model.predictor import ModelArrays
 from tests.tables import write_rows
 
@@ -44,7 +44,7 @@ def test_the_answers_are_the_classifiers(
     dataset: Dataset, classifier: Classifier, tmp_path: Path
 ) -> None:
     output = tmp_path / "answers.csv"
-    predict_file(table(dataset, tmp_path / "cases.csv"), output, classifier)
+    predict_csv(table(dataset, tmp_path / "cases.csv"), output, classifier)
     rows = read(output)
     assert tuple(rows[0]) == COLUMNS
     for number, (row, answer) in enumerate(
@@ -77,7 +77,7 @@ def test_the_verdict_is_uncertain_where_the_interval_or_the_basis_says_so(
 ) -> None:
     like_no_other = [1e9, *dataset.X[0].tolist()[1:]]
     cases = write_rows(tmp_path / "cases.csv", [*dataset.X.tolist(), like_no_other])
-    predict_file(cases, tmp_path / "answers.csv", classifier)
+    predict_csv(cases, tmp_path / "answers.csv", classifier)
     rows = read(tmp_path / "answers.csv")
     ends = [(float(r["interval_malignant_low"]), float(r["interval_malignant_high"])) for r in rows]
     uncertain = [low < 0.5 <= high for low, high in ends[:-1]] + [True]
@@ -89,7 +89,7 @@ def test_the_verdict_is_uncertain_where_the_interval_or_the_basis_says_so(
 def test_more_cases_than_a_chunk(dataset: Dataset, classifier: Classifier, tmp_path: Path) -> None:
     times = CHUNK // len(dataset.X) + 1
     cases = write_rows(tmp_path / "cases.csv", dataset.X.tolist() * times)
-    predict_file(cases, tmp_path / "answers.csv", classifier)
+    predict_csv(cases, tmp_path / "answers.csv", classifier)
     rows = read(tmp_path / "answers.csv")
     assert [row["id"] for row in rows] == [str(n + 1) for n in range(times * len(dataset.X))]
     np.testing.assert_allclose(
@@ -107,7 +107,7 @@ def test_the_files_own_ids_are_kept_and_others_are_numbers(
         tmp_path / "cases.csv",
         [["ID", *FEATURE_NAMES], *([i, *x] for i, x in zip(ids, dataset.X.tolist(), strict=False))],
     )
-    predict_file(cases, tmp_path / "answers.csv", classifier)
+    predict_csv(cases, tmp_path / "answers.csv", classifier)
     assert [row["id"] for row in read(tmp_path / "answers.csv")] == ["P-7", "2", "P-7", "Mü, ller"]
 
 
@@ -117,7 +117,7 @@ def test_warnings_are_named_by_their_feature(
     x = arrays.median.copy()
     x[1] = 1e9
     cases = write_rows(tmp_path / "cases.csv", [x.tolist()])
-    predict_file(cases, tmp_path / "answers.csv", classifier)
+    predict_csv(cases, tmp_path / "answers.csv", classifier)
     (row,) = read(tmp_path / "answers.csv")
     assert row["warnings"] == (
         f"mean texture: 1e+09 is outside the training range, {arrays.lowest[1]:g} to "
@@ -129,7 +129,7 @@ def test_the_threshold_is_the_classifiers(
     dataset: Dataset, model_dir: Path, tmp_path: Path
 ) -> None:
     strict = Classifier.load(model_dir, 0.999)
-    predict_file(table(dataset, tmp_path / "cases.csv"), tmp_path / "answers.csv", strict)
+    predict_csv(table(dataset, tmp_path / "cases.csv"), tmp_path / "answers.csv", strict)
     rows = read(tmp_path / "answers.csv")
     assert {row["threshold"] for row in rows} == {"0.999"}
     assert [row["diagnosis"] == "malignant" for row in rows] == [
@@ -141,8 +141,8 @@ def test_standard_output_gets_the_same_as_a_file(
     dataset: Dataset, classifier: Classifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases = table(dataset, tmp_path / "cases.csv")
-    predict_file(cases, None, classifier)
-    predict_file(cases, tmp_path / "answers.csv", classifier)
+    predict_csv(cases, None, classifier)
+    predict_csv(cases, tmp_path / "answers.csv", classifier)
     assert capsys.readouterr() == ((tmp_path / "answers.csv").read_text(encoding="utf-8"), "")
 
 
@@ -150,13 +150,13 @@ def test_answers_may_replace_the_cases(
     dataset: Dataset, classifier: Classifier, tmp_path: Path
 ) -> None:
     cases = table(dataset, tmp_path / "cases.csv")
-    predict_file(cases, cases, classifier)
+    predict_csv(cases, cases, classifier)
     assert len(read(cases)) == len(dataset.X)
 
 
 def test_no_cases_have_no_answers(classifier: Classifier, tmp_path: Path) -> None:
     cases = write_rows(tmp_path / "cases.csv", [FEATURE_NAMES])
-    predict_file(cases, tmp_path / "answers.csv", classifier)
+    predict_csv(cases, tmp_path / "answers.csv", classifier)
     assert (tmp_path / "answers.csv").read_text() == ",".join(COLUMNS) + "\n"
 
 
@@ -177,7 +177,7 @@ def test_of_bad_cases_all_are_named_and_nothing_is_written(
     if former:
         output.write_text(former)
     with pytest.raises(DataError) as caught:
-        predict_file(cases, output if to_file else None, classifier)
+        predict_csv(cases, output if to_file else None, classifier)
     assert str(caught.value).splitlines() == [
         f"{cases}: 2 problems",
         "  line 701, column 'worst fractal dimension': -1 is negative",
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_read(
     if content is not None:
         cases.write_bytes(content)
     with pytest.raises(DataError, match=detail):
-        predict_file(cases, tmp_path / "answers.csv", classifier)
+        predict_csv(cases, tmp_path / "answers.csv", classifier)
     assert not (tmp_path / "answers.csv").exists()
 
 
@@ -210,7 +210,7 @@ def test_cases_may_come_from_a_pipe(
     os.mkfifo(pipe)
     writer = threading.Thread(target=table, args=(dataset, pipe))
     writer.start()
-    predict_file(pipe, tmp_path / "answers.csv", classifier)
+    predict_csv(pipe, tmp_path / "answers.csv", classifier)
     writer.join()
     assert len(read(tmp_path / "answers.csv")) == len(dataset.X)
 
@@ -218,6 +218,6 @@ def test_cases_may_come_from_a_pipe(
 def test_no_temporary_file_is_left(
     dataset: Dataset, classifier: Classifier, tmp_path: Path, temporary: Path
 ) -> None:
-    predict_file(table(dataset, tmp_path / "cases.csv"), tmp_path / "answers.csv", classifier)
+    predict_csv(table(dataset, tmp_path / "cases.csv"), tmp_path / "answers.csv", classifier)
     assert list(temporary.iterdir()) == []
     assert len(list(tmp_path.iterdir())) == 3
