@@ -266,7 +266,10 @@ def test_teardown_leaves_what_others_have_put_there(deployed: Deployed) -> None:
     result = deployed.on_cluster("playbooks/teardown.yml")
     assert result.returncode == 0, result.stdout
     said = re.sub(r"\s+", " ", result.stdout)
-    assert "stays, for what is in it: ConfigMap notes, ConfigMap ours-by-name" in said
+    assert (
+        "stays, because it contains objects of others: ConfigMap notes, ConfigMap ours-by-name"
+        in said
+    )
     assert kubectl("get", "deployments,services,pods,networkpolicies").strip() == ""
 
 
