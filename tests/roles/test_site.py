@@ -66,7 +66,8 @@ def test_status(site: Site) -> None:
     assert result.returncode == 0, result.stdout
     version = (site.directory / "artifacts" / "current").resolve().name
     state, *rest = result.stdout.splitlines()
-    assert state.startswith("state: breast-cancer-api") and "RUNNING" in state
+    assert state.startswith("state: breast-cancer-api")
+    assert "RUNNING" in state
     assert [line.replace("'", "") for line in rest] == [
         f"url: {site.url}",
         f"model_version: {version}",
