@@ -136,32 +136,28 @@ def allowed(api: client.ApiClient, group: str, resource: str, verb: str, namespa
     return bool(review.status and review.status.allowed)
 
 
-def services(api: client.ApiClient) -> list[Object]:
-    """Return the services of all namespaces, as far as this user may see them."""
+def ports_in_use(api: client.ApiClient) -> dict[str, tuple[str, str]]:
+    """Return namespace and name of the service on each node port, as far as this user may see."""
     try:
         listed = client.CoreV1Api(api).list_service_for_all_namespaces()
     except client.ApiException:
-        return []
-    found: list[Object] = api.sanitize_for_serialization(listed)["items"]
-    return found
+        return {}
+    return {
+        str(port.get("nodePort")): (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in api.sanitize_for_serialization(listed)["items"]
+        for port in each["spec"].get("ports", [])
+    }
 
 
 def port_problems(
-    node_ports: dict[str, str], found: list[Object], own: tuple[str, str]
+    node_ports: dict[str, str], in_use: dict[str, tuple[str, str]], own: tuple[str, str]
 ) -> Iterator[str]:
     """Yield the node ports in use by a service other than ``own`` (namespace and name)."""
-    names = [(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found]
-    taken = {
-        str(port.get("nodePort")): name
-        for each, name in zip(found, names, strict=True)
-        for port in each["spec"].get("ports", [])
-        if name != own
-    }
     for variable, port in node_ports.items():
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             yield f"{variable}: {port!r} is not a port; choose one, usually from 30000 to 32767"
-        elif port in taken:
-            namespace, name = taken[port]
+        elif in_use.get(port, own) != own:
+            namespace, name = in_use[port]
             yield (
                 f"node port {port} is in use by the service {name} in the namespace {namespace};"
                 f" choose another: -e {variable}=..."
@@ -199,11 +195,11 @@ def problems(given: Object) -> Iterator[str]:
         )
         return
     except client.ApiException as error:
-        yield (f"the cluster at {host} refuses you ({error.status} {error.reason}): log in again")
+        yield f"the cluster at {host} refuses you ({error.status} {error.reason}): log in again"
         return
-    found = services(api)
+    in_use = ports_in_use(api)
     for service, ports in given["node_ports"].items():
-        yield from port_problems(ports, found, (given["namespace"], service))
+        yield from port_problems(ports, in_use, (given["namespace"], service))
 
 
 def main() -> None:
