@@ -155,15 +155,10 @@ def former(replica_sets: list[Object], revision_before: str) -> Object | None:
     """
     newest = max(replica_sets, key=revision, default=None)
     older = [replica_set for replica_set in replica_sets if replica_set is not newest]
-    best = max(older, key=lambda rs: (ready_pods(rs), revision(rs)), default=None)
-    if best and ready_pods(best):
-        return best
+    ready = [each for each in older if each.get("status", {}).get("readyReplicas")]
+    if ready:
+        return max(ready, key=lambda each: (each["status"]["readyReplicas"], revision(each)))
     return next((rs for rs in older if str(revision(rs)) == revision_before), None)
-
-
-def ready_pods(replica_set: Object) -> int:
-    ready: int = replica_set.get("status", {}).get("readyReplicas", 0)
-    return ready
 
 
 def template(replica_set: Object) -> Object:
@@ -215,7 +210,7 @@ def warnings(events: list[Object], names: set[str]) -> list[str]:
 
 
 def when(event: Object) -> str:
-    """Return when it happened last; which field says so depends on who reports it."""
+    """Return when it last happened; which field says so depends on who reports it."""
     created: str = event["metadata"].get("creationTimestamp") or ""
     return event.get("lastTimestamp") or event.get("eventTime") or created
 
