@@ -7,7 +7,7 @@ CLUSTER_TESTS ?= $(sort $(wildcard tests/cluster/test_*.py)) tests/cluster/canar
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PLAY = .venv/bin/ansible-playbook -i inventory/$(ENV) $(ARGS)
 
-# What runs and is new enough is taken: pyenv's shims, for one, may exist and yet fail.
+# The first that runs and is new enough: pyenv's shims may exist and still fail.
 PYTHONS = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 USABLE = import sys, ensurepip; sys.exit(sys.version_info < (3, 11))
 
@@ -18,66 +18,81 @@ COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --fork-stra
 D2 = @terrastruct/d2@0.1.33
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "ENV=local is the default; settings: PORT=8001 make up, make up ARGS='-e model_threshold=0.3'"
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "ENV names the environment: local (default), minikube or kubernetes."
+	@echo "Settings: PORT=8001 make up, make up ARGS='-e model_threshold=0.3'"
 
-up: .venv/installed ## everything the environment has; run it again at any time
+##@ Run
+
+up: .venv/installed ## set up everything in the environment; repeat at any time
 	@$(PLAY) site.yml
 
+# In a checkout without a virtual environment nothing was started, and none is built to say so.
+ifeq ($(wildcard .venv/installed),)
+down status:
+	@echo "Nothing is up: make up has not run in this checkout"
+else
 down: .venv/installed ## stop what make up started; artifacts and logs stay
 	@$(PLAY) playbooks/teardown.yml
 
-status: .venv/installed ## state, URL, model and log of the service
-	@$(PLAY) playbooks/status.yml
+status: .venv/installed ## show state, URL, model and log of the service
+	@ANSIBLE_STDOUT_CALLBACK=messages $(PLAY) playbooks/status.yml
+endif
 
 logs: ## follow the service's log
 	@test -e var/log/app.log || { echo "There is no log yet: make up" >&2; exit 1; }
 	@tail -n 20 -F var/log/app.log
 
-test: lint types unit ## everything that has to pass
+##@ Check
 
-lint: .venv/installed-dev ## format and style of Python and Ansible
+test: lint types unit ## run lint, types and unit
+
+lint: .venv/installed-dev ## check format and style of Python and Ansible
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/ansible-lint
 
-types: .venv/installed-dev ## mypy, strict
+types: .venv/installed-dev ## check types with mypy, strict
 	.venv/bin/mypy
 
-unit: .venv/installed-dev ## the tests, with their coverage
+unit: .venv/installed-dev ## run the tests with coverage
 	.venv/bin/coverage erase
 	.venv/bin/coverage run -m pytest --numprocesses=auto --dist=worksteal
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 
-test-cluster: .venv/installed-dev ## the tests that need a Kubernetes cluster, the one of KUBECONFIG
+test-cluster: .venv/installed-dev ## run the tests on the Kubernetes cluster of KUBECONFIG
 	.venv/bin/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 \
 		$(CLUSTER_TESTS)
 
-lock: .venv/installed-dev ## pin what the requirements*.in name
+##@ Generate
+
+lock: .venv/installed-dev ## pin the packages of requirements*.in
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-serve.in -c requirements.txt -o requirements-serve.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
-screenshots: .venv/installed-dev ## write docs/screenshots, of the model in use
+screenshots: .venv/installed-dev ## write docs/screenshots from the current model
 	.venv/bin/python -m scripts.screenshots
 
-dashboards: .venv/installed-dev ## write Grafana's dashboards and draw docs/monitoring, of the model in use; takes Prometheus
+dashboards: .venv/installed-dev ## write Grafana's dashboards and the pictures in docs/monitoring; needs Prometheus
 	.venv/bin/python -m scripts.dashboards
 	.venv/bin/python -m scripts.dashboard_pictures
 
 notebook: .venv/installed-dev ## execute notebook.ipynb in place
 	.venv/bin/python scripts/run_notebook.py
 
-diagram: ## draw docs/architecture.svg from its source; needs Node.js, and npm to fetch D2
+diagram: ## draw docs/architecture.svg; needs Node.js and npm
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp scripts/draw_diagram.mjs "$$folder" \
 		&& npm install --silent --no-audit --no-fund --prefix "$$folder" $(D2) \
 		&& node "$$folder/draw_diagram.mjs" docs/architecture.d2 docs/architecture.svg
 
-vendor: .venv/installed ## fetch what each vendor/packages.json pins: the API pages, axe-core for the tests
+vendor: .venv/installed ## download the packages pinned in each vendor/packages.json
 	.venv/bin/python scripts/vendor.py
 
-# These files are written when a step has succeeded, so whatever was interrupted is done again.
+# A step writes its file when it has succeeded, so an interrupted one runs again.
 .venv/installed: .venv/home requirements.txt
 	$(PIP) -r requirements.txt
 	@touch $@
@@ -96,7 +111,7 @@ vendor: .venv/installed ## fetch what each vendor/packages.json pins: the API pa
 	echo "No Python of at least 3.11 with its venv module was found ($(PYTHONS)):" \
 		"install one, or name it: make up PYTHON=/path/to/python3" >&2; exit 1
 
-# The scripts in a venv hold its path: one that was moved, or whose Python is gone, is made anew.
+# The scripts in a venv contain its path: one that was moved, or lost its Python, is created again.
 ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/null),$(CURDIR))
 .PHONY: .venv/home
 endif

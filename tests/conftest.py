@@ -168,3 +168,12 @@ def local_cluster(
     stable = LocalPod("stable-1", "stable", str(client.base_url))
     return LocalCluster([stable, LocalPod("canary-1", "canary", str(canary_client.base_url))],
                         model_dir)  # fmt: skip
+
+
+@pytest.fixture
+def old_python(tmp_path: Path) -> Path:
+    """An interpreter that says it is Python 3.8."""
+    file = tmp_path / "python3.8"
+    file.write_text("""#!/bin/sh\necho '{"version": [3, 8, 18], "packages": {}}'\n""")
+    file.chmod(0o700)
+    return file

@@ -4,12 +4,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
 from ansible.module_utils.basic import AnsibleModule
 
 try:
-    import yaml
     from kubernetes import client, config
     from urllib3.exceptions import HTTPError
+
+    from canary.cluster import SECONDS, UnreachableError, api_client
 except ImportError:
     HAS_KUBERNETES = False
 else:
@@ -17,10 +19,11 @@ else:
 
 DOCUMENTATION = r"""
 module: cluster_problems
-short_description: List everything about a Kubernetes cluster that would stop the playbook
+short_description: List every problem with a Kubernetes cluster that would stop the playbook
 description:
-  - Looks at the kubeconfig, the cluster behind it, the user's rights and the node ports. Reports
-    what it finds and does not fail, so that it can be told together with other problems.
+  - Checks the kubeconfig, the cluster, the user's permissions and the node ports. Reports the
+    problems and does not fail, so that the playbook can list them together with others.
+  - Needs the project on C(PYTHONPATH).
 options:
   context:
     description: Context of the kubeconfig; the current one when empty.
@@ -32,39 +35,24 @@ options:
     required: true
   node_ports:
     description:
-      - By the name of each service that will have some, the node ports by the names of the
-        variables that set them; empty for none.
+      - Node ports of each service, as a dictionary from the variable that sets a port to the
+        port; empty for none.
     type: dict
     default: {}
   monitoring:
-    description: Whether Prometheus and Grafana are to be put up as well.
+    description: Whether Prometheus and Grafana will be deployed too.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-author:
-  - The project's contributors
-"""
-
-EXAMPLES = r"""
-- name: Look at the cluster
-  cluster_problems:
-    namespace: breast-cancer
-    node_ports:
-      breast-cancer-service:
-        app_node_port: "30000"
 """
 
 RETURN = r"""
 problems:
-  description: One sentence or two for each problem.
+  description: One or two sentences for each problem.
   returned: always
   type: list
   elements: str
 """
 
-SECONDS = 10
 WRITE = ("create", "patch", "delete")
 RIGHTS = (
     ("", "services", WRITE),
@@ -89,40 +77,17 @@ Rights = tuple[tuple[str, str, tuple[str, ...]], ...]
 Object = dict[str, Any]
 
 
-def connect(context: str) -> client.ApiClient:
-    configuration = client.Configuration()
-    configuration.retries = 0
-    config.load_kube_config(context=context or None, client_configuration=configuration)
-    return client.ApiClient(configuration)
-
-
-def kubeconfig_problem(context: str, error: Exception) -> str:
-    if context:
-        try:
-            known = [each["name"] for each in config.list_kube_config_contexts()[0]]
-        except (config.ConfigException, yaml.YAMLError):
-            known = []
-        if known and context not in known:
-            return (
-                f"the kubeconfig has no context {context}, but {', '.join(known)}:"
-                " choose one with -e kube_context=..., or another file with KUBECONFIG=..."
-            )
-    return (
-        f"there is no kubeconfig to be used ({' '.join(str(error).split())}): name one with"
-        " KUBECONFIG=<path>"
-    )
-
-
-def unreachable(host: str, error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    return (
-        f"the cluster at {host} does not answer ({reason}): start it, or choose another with"
-        " -e kube_context=... or KUBECONFIG=..."
-    )
-
-
-def refused(host: str, error: client.ApiException) -> str:
-    return f"the cluster at {host} refuses you ({error.status} {error.reason}): log in to it again"
+def kubeconfig_problem(context: str, error: UnreachableError) -> str:
+    try:
+        known = [each["name"] for each in config.list_kube_config_contexts()[0]]
+    except (config.ConfigException, yaml.YAMLError, OSError):
+        known = []
+    if context and known and context not in known:
+        return (
+            f"the kubeconfig has no context {context}, only {', '.join(known)}:"
+            " choose one with -e kube_context=..., or another file with KUBECONFIG=..."
+        )
+    return str(error)
 
 
 def namespace_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
@@ -131,12 +96,12 @@ def namespace_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
     except client.ApiException as error:
         if error.status == 403:
             yield (
-                f"you may not look whether there is a namespace {namespace}: have yourself bound"
-                " to the ClusterRole edit there, or choose another: -e kube_namespace=..."
+                f"you may not read the namespace {namespace}: get the ClusterRole edit there, or"
+                " choose another: -e kube_namespace=..."
             )
         if error.status == 404 and not allowed(api, "", "namespaces", "create", ""):
             yield (
-                f"there is no namespace {namespace}, and you may not create it: have it created,"
+                f"the namespace {namespace} does not exist, and you may not create it: ask for it,"
                 " or choose another: -e kube_namespace=..."
             )
         return
@@ -146,26 +111,8 @@ def namespace_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
     is_ours = (metadata.labels or {}).get(MANAGED_BY) == US
     if is_ours and not allowed(api, "", "namespaces", "patch", namespace):
         yield (
-            f"you may not patch the namespace {namespace}, which these playbooks have made: have"
-            f" yourself given the right to, or its label {MANAGED_BY} removed"
-        )
-
-
-def access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
-    missing = missing_rights(api, namespace, RIGHTS)
-    if missing:
-        yield (
-            f"you may not {missing} in the namespace {namespace}: have yourself bound"
-            " to the ClusterRole edit there, or choose another: -e kube_namespace=..."
-        )
-
-
-def monitoring_access_problems(api: client.ApiClient, namespace: str) -> Iterator[str]:
-    missing = missing_rights(api, namespace, MONITORING_RIGHTS)
-    if missing:
-        yield (
-            f"you may not {missing} in the namespace {namespace}, for the monitoring: have yourself"
-            " bound to the ClusterRole admin there, or do without it: -e monitoring_enabled=false"
+            f"you may not patch the namespace {namespace}, which these playbooks created: get the"
+            f" permission, or have its label {MANAGED_BY} removed"
         )
 
 
@@ -189,34 +136,30 @@ def allowed(api: client.ApiClient, group: str, resource: str, verb: str, namespa
     return bool(review.status and review.status.allowed)
 
 
-def services(api: client.ApiClient) -> list[Object]:
-    """Return the services of all namespaces, as far as this user may see them."""
+def ports_in_use(api: client.ApiClient) -> dict[str, tuple[str, str]]:
+    """Return namespace and name of the service on each node port, as far as this user may see."""
     try:
         listed = client.CoreV1Api(api).list_service_for_all_namespaces()
     except client.ApiException:
-        return []
-    found: list[Object] = api.sanitize_for_serialization(listed)["items"]
-    return found
+        return {}
+    return {
+        str(port.get("nodePort")): (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in api.sanitize_for_serialization(listed)["items"]
+        for port in each["spec"].get("ports", [])
+    }
 
 
 def port_problems(
-    node_ports: dict[str, str], found: list[Object], own: tuple[str, str]
+    node_ports: dict[str, str], in_use: dict[str, tuple[str, str]], own: tuple[str, str]
 ) -> Iterator[str]:
-    """Yield which node ports another service has; ``own`` is the namespace and service of ours."""
-    names = [(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found]
-    taken = {
-        str(port.get("nodePort")): name
-        for each, name in zip(found, names, strict=True)
-        for port in each["spec"].get("ports", [])
-        if name != own
-    }
+    """Yield the node ports in use by a service other than ``own`` (namespace and name)."""
     for variable, port in node_ports.items():
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            yield f"{variable}: {port!r} is not a number; choose one, usually from 30000 to 32767"
-        elif port in taken:
-            namespace, name = taken[port]
+            yield f"{variable}: {port!r} is not a port; choose one, usually from 30000 to 32767"
+        elif in_use.get(port, own) != own:
+            namespace, name = in_use[port]
             yield (
-                f"node port {port} is taken by the service {name} in the namespace {namespace};"
+                f"node port {port} is in use by the service {name} in the namespace {namespace};"
                 f" choose another: -e {variable}=..."
             )
 
@@ -226,38 +169,41 @@ def problems(given: Object) -> Iterator[str]:
         yield "the Python package kubernetes is missing: make up installs it"
         return
     try:
-        api = connect(given["context"])
-    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+        api = api_client(given["context"])
+    except UnreachableError as error:
         yield kubeconfig_problem(given["context"], error)
         return
     host = api.configuration.host
     try:
         client.VersionApi(api).get_code(_request_timeout=SECONDS)
         yield from namespace_problems(api, given["namespace"])
-        yield from access_problems(api, given["namespace"])
-        if given["monitoring"]:
-            yield from monitoring_access_problems(api, given["namespace"])
+        if missing := missing_rights(api, given["namespace"], RIGHTS):
+            yield (
+                f"you may not {missing} in the namespace {given['namespace']}: get the ClusterRole"
+                " edit there, or choose another: -e kube_namespace=..."
+            )
+        rights = MONITORING_RIGHTS if given["monitoring"] else ()
+        if missing := missing_rights(api, given["namespace"], rights):
+            yield (
+                f"you may not {missing} in the namespace {given['namespace']}, for the monitoring:"
+                " get the ClusterRole admin there, or do without it: -e monitoring_enabled=false"
+            )
     except HTTPError as error:
-        yield unreachable(host, error)
+        yield (
+            f"the cluster at {host} does not answer ({getattr(error, 'reason', None) or error}):"
+            " start it, or choose another with -e kube_context=... or KUBECONFIG=..."
+        )
         return
     except client.ApiException as error:
-        yield refused(host, error)
+        yield f"the cluster at {host} refuses you ({error.status} {error.reason}): log in again"
         return
-    found = services(api)
+    in_use = ports_in_use(api)
     for service, ports in given["node_ports"].items():
-        yield from port_problems(ports, found, (given["namespace"], service))
+        yield from port_problems(ports, in_use, (given["namespace"], service))
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "context": {"default": ""},
-            "namespace": {"required": True},
-            "node_ports": {"type": "dict", "default": {}},
-            "monitoring": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(yaml.safe_load(DOCUMENTATION)["options"], supports_check_mode=True)
     given = module.params
     given["node_ports"] = {
         service: {name: str(port) for name, port in ports.items()}

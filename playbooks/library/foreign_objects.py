@@ -4,23 +4,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import yaml
+from ansible.module_utils.basic import AnsibleModule
+from kubernetes import client
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.resource import Resource, ResourceList
 
-try:
-    from kubernetes import client, config
-    from kubernetes.dynamic import DynamicClient
-    from kubernetes.dynamic.resource import Resource, ResourceList
-except ImportError:
-    HAS_KUBERNETES = False
-else:
-    HAS_KUBERNETES = True
+from canary.cluster import UnreachableError, api_client
 
 DOCUMENTATION = r"""
 module: foreign_objects
-short_description: Find what others have put into a namespace
+short_description: Find the objects in a namespace that are not ours
 description:
-  - Lists the objects of every kind, less those that carry the given label, those that belong to
+  - Lists the objects of every kind, except those that carry the given label, those that belong to
     another object, and those that Kubernetes itself puts into each namespace.
+  - Needs the project on C(PYTHONPATH).
 options:
   context:
     description: Context of the kubeconfig; the current one when empty.
@@ -31,31 +29,18 @@ options:
     type: str
     required: true
   label:
-    description: Name of the label that our own objects carry.
+    description: Name of the label on our own objects.
     type: str
     required: true
   value:
     description: Its value.
     type: str
     required: true
-attributes:
-  check_mode:
-    support: full
-author:
-  - The project's contributors
-"""
-
-EXAMPLES = r"""
-- name: Look for what others have put there
-  foreign_objects:
-    namespace: breast-cancer
-    label: app.kubernetes.io/managed-by
-    value: breast-cancer-playbooks
 """
 
 RETURN = r"""
 objects:
-  description: Kind and name of each; the kind alone when its objects may not be listed.
+  description: Kind and name of each; the kind alone when you may not list its objects.
   returned: always
   type: list
   elements: str
@@ -64,7 +49,7 @@ objects:
 
 Object = dict[str, Any]
 
-# They come and go with what they describe.
+# They come and go with the objects they describe.
 COMPANIONS = ("Event", "Endpoints", "EndpointSlice", "PodMetrics")
 BUILT_IN = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
 TOKEN = "kubernetes.io/service-account-token"  # noqa: S105  names a type of Secret, holds none
@@ -83,7 +68,7 @@ def is_foreign(thing: Object, label: str, value: str) -> bool:
 
 def listable(api: client.ApiClient) -> Iterator[Resource]:
     resources = DynamicClient(api).resources
-    resources.invalidate_cache()  # a kind that is new is not to be overlooked
+    resources.invalidate_cache()  # a new kind must not be overlooked
     for resource in resources.search(preferred=True):
         is_list = isinstance(resource, ResourceList)
         if not is_list and resource.namespaced and "list" in resource.verbs:
@@ -104,19 +89,12 @@ def foreign(api: client.ApiClient, namespace: str, label: str, value: str) -> It
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "context": {"default": ""},
-            "namespace": {"required": True},
-            "label": {"required": True},
-            "value": {"required": True},
-        },
-        supports_check_mode=True,
-    )
-    if not HAS_KUBERNETES:
-        module.fail_json(msg=missing_required_lib("kubernetes"))
+    module = AnsibleModule(yaml.safe_load(DOCUMENTATION)["options"], supports_check_mode=True)
     given = module.params
-    api = config.new_client_from_config(context=given["context"] or None)
+    try:
+        api = api_client(given["context"])
+    except UnreachableError as error:
+        module.fail_json(msg=str(error))
     objects = foreign(api, given["namespace"], given["label"], given["value"])
     module.exit_json(changed=False, objects=sorted(set(objects)))
 

@@ -7,15 +7,16 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import yaml
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: minikube_cluster
-short_description: Find out how a minikube cluster is, and in what it is not as it should be
+short_description: Inspect a minikube cluster, and compare it with what it should be
 description:
-  - Asks minikube for the profile, and Docker for the ports of its container, as minikube notes what
-    ports were asked for last, and not with which the container was made.
-  - Changes nothing. Without minikube, there is no cluster.
+  - Asks minikube for the profile, and Docker for the ports of its container, because minikube
+    records the ports requested last, not those the container was created with.
+  - Changes nothing. Without minikube, the state is V(absent).
 options:
   executable:
     description: Path of minikube.
@@ -25,71 +26,55 @@ options:
     description: Name of the profile.
     type: str
     required: true
-  wanted:
-    description: What it should have been created with.
-    type: dict
-    default: {}
-    suboptions:
-      driver:
-        description: Where it runs.
-        type: str
-      kubernetes:
-        description: Version of Kubernetes.
-        type: str
-      container_runtime:
-        description: What runs the containers.
-        type: str
-      cni:
-        description: The network.
-        type: str
+  driver:
+    description: Driver it should run on; with V(""), this and the next three may be anything.
+    type: str
+    default: ""
+  kubernetes:
+    description: Version of Kubernetes it should have.
+    type: str
+    default: ""
+  container_runtime:
+    description: Container runtime it should have.
+    type: str
+    default: ""
+  cni:
+    description: Network plugin it should have.
+    type: str
+    default: ""
   ports:
-    description: Ports that it should publish, as V(address:port:node port).
+    description: Ports it should publish, as V(address:port:node port).
     type: list
     elements: str
     default: []
   image:
-    description: Image to look for in it.
+    description: Image to look for in the cluster.
     type: str
     default: ""
-attributes:
-  check_mode:
-    support: full
-author:
-  - The project's contributors
-"""
-
-EXAMPLES = r"""
-- name: Look at the cluster
-  minikube_cluster:
-    executable: /home/me/.local/bin/minikube
-    profile: breast-cancer
-    wanted:
-      kubernetes: v1.35.1
-    ports: ["127.0.0.1:30000:30000"]
 """
 
 RETURN = r"""
 state:
-  description: How it is. V(broken) is a profile that minikube itself cannot read.
+  description: V(running), V(stopped), V(absent), or V(broken) if minikube cannot read the profile.
   returned: always
   type: str
   sample: running
 differences:
-  description: In what it is not as it should be.
+  description: How it differs from what it should be.
   returned: always
   type: list
   elements: str
   sample: ["kubernetes is v1.30.0, not v1.35.1"]
 has_image:
-  description: Whether the image is in it.
+  description: Whether the cluster has the image.
   returned: always
   type: bool
 """
 
 Json = dict[str, Any]
 
-RUNNING = {"Running", "OK"}  # what releases call it differs
-DEFAULT_REGISTRY, DEFAULT_NAMESPACE = "docker.io/", "library/"
+SETTINGS = ("driver", "kubernetes", "container_runtime", "cni")
+RUNNING = {"Running", "OK"}  # the word differs between releases
 
 
 def find(listing: Json, profile: str) -> tuple[str, Json]:
@@ -104,7 +89,7 @@ def find(listing: Json, profile: str) -> tuple[str, Json]:
 def differences(
     config: Json, published: set[str] | None, wanted: dict[str, str], ports: Iterable[str]
 ) -> Iterator[str]:
-    """Yield in what a cluster is not as wanted; ``published`` is None without a container."""
+    """Yield how a cluster differs; ``published`` is None without a container."""
     kubernetes = config["KubernetesConfig"]
     actual = {
         "driver": config["Driver"],
@@ -127,18 +112,14 @@ def published_ports(container: Json) -> set[str]:
         f"{binding['HostIp']}:{binding['HostPort']}:{port.partition('/')[0]}"
         for port, bindings in (container["HostConfig"]["PortBindings"] or {}).items()
         for binding in bindings
-        if binding["HostPort"] not in {"", "0"}  # minikube's own, wherever they were free
+        if binding["HostPort"] not in {"", "0"}  # minikube's own, on any free port
     }
 
 
 def has_image(listing: str, reference: str) -> bool:
-    """Tell whether ``minikube image ls`` lists ``reference``; it lists full names, one a line."""
-    return not full_names(reference).isdisjoint(listing.split())
-
-
-def full_names(reference: str) -> set[str]:
-    prefixes = ("", DEFAULT_REGISTRY, DEFAULT_REGISTRY + DEFAULT_NAMESPACE)
-    return {prefix + reference for prefix in prefixes}
+    """Return whether ``minikube image ls`` lists ``reference``; it prints one full name a line."""
+    full_names = {prefix + reference for prefix in ("", "docker.io/", "docker.io/library/")}
+    return not full_names.isdisjoint(listing.split())
 
 
 def ask(*command: str) -> str:
@@ -166,7 +147,7 @@ def look(parameters: Json) -> Json:
     if state == "broken":
         answer["differences"] = ["minikube cannot read its configuration"]
     if config:
-        wanted = {name: value for name, value in parameters["wanted"].items() if value}
+        wanted = {name: parameters[name] for name in SETTINGS if parameters[name]}
         published = container_ports(profile)
         answer["differences"] = list(differences(config, published, wanted, parameters["ports"]))
     if state == "running" and parameters["image"]:
@@ -176,25 +157,7 @@ def look(parameters: Json) -> Json:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "executable": {"type": "path", "required": True},
-            "profile": {"required": True},
-            "wanted": {
-                "type": "dict",
-                "default": {},
-                "options": {
-                    "driver": {},
-                    "kubernetes": {},
-                    "container_runtime": {},
-                    "cni": {},
-                },
-            },
-            "ports": {"type": "list", "elements": "str", "default": []},
-            "image": {"default": ""},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(yaml.safe_load(DOCUMENTATION)["options"], supports_check_mode=True)
     try:
         answer = look(module.params)
     except subprocess.CalledProcessError as error:

@@ -6,24 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import yaml
+from ansible.module_utils.basic import AnsibleModule
+from kubernetes import client
+from urllib3.exceptions import HTTPError
 
-try:
-    from kubernetes import client, config
-    from urllib3.exceptions import HTTPError
-except ImportError:
-    HAS_KUBERNETES = False
-else:
-    HAS_KUBERNETES = True
+from canary.cluster import UnreachableError, api_client
 
 DOCUMENTATION = r"""
 module: rollout
-short_description: Wait for the rollout of a Deployment, and find out why when it does not come
+short_description: Wait for the rollout of a Deployment, and find out why it failed
 description:
   - Waits until the controller has seen the Deployment's newest generation, and every pod is new
-    and available. Gives up when nothing moves any more, or in the end.
-  - Does not fail by itself, so that the playbook can go back to what ran before; but it does when
-    the cluster does not tell what that was.
+    and available. Gives up after a time without progress, and after a time in all.
+  - A failed rollout is a result, not a failure, so that the playbook can restore what ran before.
+    The module fails when the cluster does not say what that was.
+  - Needs the project on C(PYTHONPATH).
 options:
   context:
     description: Context of the kubeconfig; the current one when empty.
@@ -38,33 +36,21 @@ options:
     type: str
     required: true
   replicas:
-    description: How many pods there have to be at least; an autoscaler takes a while to say so.
+    description: Least number of pods; an autoscaler takes a while to ask for them.
     type: int
     default: 0
   progress_seconds:
-    description: How long nothing may move.
+    description: Seconds without progress after which to give up.
     type: int
     default: 120
   timeout_seconds:
-    description: How long it may take in all.
+    description: Seconds after which to give up.
     type: int
     default: 900
   revision_before:
     description: Revision of the Deployment before it was changed; empty when there was none.
     type: str
     default: ""
-attributes:
-  check_mode:
-    support: full
-author:
-  - The project's contributors
-"""
-
-EXAMPLES = r"""
-- name: Wait for the rollout
-  rollout:
-    namespace: breast-cancer
-    deployment: breast-cancer-api
 """
 
 RETURN = r"""
@@ -73,15 +59,15 @@ complete:
   returned: always
   type: bool
 msg:
-  description: What it still lacks.
+  description: What is still missing.
   returned: always
   type: str
 evidence:
-  description: States, events and last log lines of the new pods, when it is not complete.
+  description: States, events and last log lines of the new pods, unless complete.
   returned: always
   type: str
 former:
-  description: Template of the pods that ran before, to go back to; empty when there are none.
+  description: Template of the pods that ran before, to restore; empty without any.
   returned: always
   type: dict
 former_image:
@@ -107,7 +93,7 @@ class Outcome(NamedTuple):
 
 
 def lacking(deployment: Object, replicas: int) -> str:
-    """Return what the rollout still lacks; nothing when it is complete."""
+    """Return what is still missing; nothing when the rollout is complete."""
     status = deployment.get("status", {})
     if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
         return "the controller has not seen the change yet"
@@ -116,11 +102,11 @@ def lacking(deployment: Object, replicas: int) -> str:
     available = status.get("availableReplicas", 0)
     total = status.get("replicas", 0)
     if wanted < replicas:
-        return f"{wanted} of {replicas} pods are asked for"
+        return f"{wanted} of {replicas} pods are requested"
     if updated < wanted:
         return f"{updated} of {wanted} pods are new"
     old = total - updated
-    if available - old < updated:  # the old ones, which are as a rule, do not count
+    if available - old < updated:  # the old ones usually are, and do not count
         return f"{max(0, available - old)} of {wanted} new pods are available"
     if old > 0:
         return f"{old} old pods are still there"
@@ -128,7 +114,7 @@ def lacking(deployment: Object, replicas: int) -> str:
 
 
 def wait(read: Callable[[], Object], replicas: int, progress: float, timeout: float) -> Outcome:
-    """Poll until nothing is lacking, nothing has moved for ``progress``, or time is out."""
+    """Poll until the rollout is complete, stalls for ``progress``, or exceeds ``timeout``."""
     started = moved = time.monotonic()
     status_before: list[int] | None = None
     while True:
@@ -136,7 +122,7 @@ def wait(read: Callable[[], Object], replicas: int, progress: float, timeout: fl
             deployment = read()
         except (client.ApiException, HTTPError) as error:
             if isinstance(error, client.ApiException) and error.status == 404:
-                return Outcome(False, "somebody has removed the Deployment")
+                return Outcome(False, "someone has deleted the Deployment")
             message, status = f"the cluster does not answer ({reason(error)})", status_before
         else:
             message, status = lacking(deployment, replicas), counts(deployment)
@@ -146,7 +132,7 @@ def wait(read: Callable[[], Object], replicas: int, progress: float, timeout: fl
         if status != status_before:
             status_before, moved = status, now
         if now - moved >= progress:
-            return Outcome(False, f"{message}, and nothing has moved for {progress} seconds")
+            return Outcome(False, f"{message}, with no progress for {progress} seconds")
         if now - started >= timeout:
             return Outcome(False, f"{message} after {timeout} seconds")
         time.sleep(POLL_SECONDS)
@@ -162,22 +148,17 @@ def revision(replica_set: Object) -> int:
 
 
 def former(replica_sets: list[Object], revision_before: str) -> Object | None:
-    """Return the ReplicaSet to go back to.
+    """Return the ReplicaSet to restore.
 
-    That is the one whose pods are still ready, which after an interrupted run need not be the last
-    one. Where none has ready pods, it is the one before this change, if this was a change at all.
+    It is the one whose pods are still ready, which after an interrupted run need not be the last
+    one. If none has ready pods, it is the one before this change, if there was a change.
     """
     newest = max(replica_sets, key=revision, default=None)
     older = [replica_set for replica_set in replica_sets if replica_set is not newest]
-    best = max(older, key=lambda rs: (ready_pods(rs), revision(rs)), default=None)
-    if best and ready_pods(best):
-        return best
+    ready = [each for each in older if each.get("status", {}).get("readyReplicas")]
+    if ready:
+        return max(ready, key=lambda each: (each["status"]["readyReplicas"], revision(each)))
     return next((rs for rs in older if str(revision(rs)) == revision_before), None)
-
-
-def ready_pods(replica_set: Object) -> int:
-    ready: int = replica_set.get("status", {}).get("readyReplicas", 0)
-    return ready
 
 
 def template(replica_set: Object) -> Object:
@@ -229,7 +210,7 @@ def warnings(events: list[Object], names: set[str]) -> list[str]:
 
 
 def when(event: Object) -> str:
-    """Return when it happened last; which field says so depends on who reports it."""
+    """Return when it last happened; which field says so depends on who reports it."""
     created: str = event["metadata"].get("creationTimestamp") or ""
     return event.get("lastTimestamp") or event.get("eventTime") or created
 
@@ -242,7 +223,7 @@ def reason(error: Exception) -> str:
 
 @contextmanager
 def noted(told: list[str], what: str) -> Iterator[None]:
-    """Have ``told`` say that ``what`` cannot be read, if so: nobody is kept from going back."""
+    """Note in ``told`` that ``what`` cannot be read: that must not prevent a restore."""
     try:
         yield
     except Exception as error:
@@ -250,10 +231,10 @@ def noted(told: list[str], what: str) -> Iterator[None]:
 
 
 class Cluster:
-    """The Deployment, and what belongs to it, as plain JSON."""
+    """The Deployment, its ReplicaSets and its pods, as plain JSON."""
 
     def __init__(self, context: str, namespace: str, deployment: str) -> None:
-        self._client = config.new_client_from_config(context=context or None)
+        self._client = api_client(context)
         self._apps = client.AppsV1Api(self._client)
         self._core = client.CoreV1Api(self._client)
         self._namespace = namespace
@@ -268,7 +249,7 @@ class Cluster:
         return [replica_set for replica_set in found if self._owns(replica_set)]
 
     def evidence(self, replica_set: Object) -> list[str]:
-        """Return why the pods of a ReplicaSet are not ready, as far as the cluster tells."""
+        """Return why the pods of a ReplicaSet are not ready, as far as the cluster says."""
         told: list[str] = []
         pods: list[Object] = []
         with noted(told, "the pods"):
@@ -277,7 +258,7 @@ class Cluster:
         with noted(told, "the events"):
             names = {self._name, *(each["metadata"]["name"] for each in (replica_set, *pods))}
             told += warnings(self._ask(self._core.list_namespaced_event)["items"], names)
-        # By the template: into the pod itself, another container may have been injected.
+        # From the template: other containers may have been injected into the pod.
         container = replica_set["spec"]["template"]["spec"]["containers"][0]["name"]
         for pod in pods:
             with noted(told, f"the log of pod {pod['metadata']['name']}"):
@@ -310,22 +291,12 @@ class Cluster:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "context": {"default": ""},
-            "namespace": {"required": True},
-            "deployment": {"required": True},
-            "replicas": {"type": "int", "default": 0},
-            "progress_seconds": {"type": "int", "default": 120},
-            "timeout_seconds": {"type": "int", "default": 900},
-            "revision_before": {"default": ""},
-        },
-        supports_check_mode=True,
-    )
-    if not HAS_KUBERNETES:
-        module.fail_json(msg=missing_required_lib("kubernetes"))
+    module = AnsibleModule(yaml.safe_load(DOCUMENTATION)["options"], supports_check_mode=True)
     given = module.params
-    cluster = Cluster(given["context"], given["namespace"], given["deployment"])
+    try:
+        cluster = Cluster(given["context"], given["namespace"], given["deployment"])
+    except UnreachableError as error:
+        module.fail_json(msg=str(error))
     outcome = wait(
         cluster.deployment, given["replicas"], given["progress_seconds"], given["timeout_seconds"]
     )
@@ -335,9 +306,9 @@ def main() -> None:
             replica_sets = cluster.replica_sets()
         except (client.ApiException, HTTPError) as error:
             module.fail_json(
-                msg=f"The rollout is not complete ({outcome.message}), and nothing was undone, as"
-                f" the cluster does not tell what ran before ({reason(error)}): run it again when"
-                " it does"
+                msg=f"The rollout is not complete ({outcome.message}), and nothing was undone,"
+                f" because the cluster does not say what ran before ({reason(error)}): run the"
+                " playbook again when it does"
             )
         back = former(replica_sets, given["revision_before"])
         if back:

@@ -3,23 +3,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
-from ansible.module_utils.basic import AnsibleModule
+import yaml
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import psutil
+except ImportError:
+    HAS_PSUTIL = False
+else:
+    HAS_PSUTIL = True
 
 DOCUMENTATION = r"""
 module: supervised_processes
-short_description: Find, or stop, a supervisord and what it started
+short_description: Find or stop a supervisord and the processes it started
 description:
-  - Finds processes by E(SUPERVISOR_SERVER_URL) in their environment. supervisord hands it to
-    everything it starts, so what a killed supervisord left behind is found as well.
-  - A supervisord is found itself when it was started with the variable in its own environment.
+  - Finds processes by E(SUPERVISOR_SERVER_URL) in their environment. supervisord sets it for
+    everything it starts, so the module also finds what a killed supervisord left behind.
+  - It finds supervisord itself if that was started with the variable in its environment.
 options:
   socket:
     description: Path of supervisord's unix socket.
@@ -28,30 +34,18 @@ options:
   state:
     description:
       - With V(present), the processes are only listed.
-      - With V(absent), they are asked to end, supervisord first, and killed when they do not.
+      - With V(absent), they get SIGTERM, supervisord first, and after O(patience) SIGKILL.
     choices: [present, absent]
     default: present
   patience:
-    description: Seconds from asking to killing.
+    description: Seconds from SIGTERM to SIGKILL.
     type: int
     default: 40
-attributes:
-  check_mode:
-    support: full
-author:
-  - The project's contributors
-"""
-
-EXAMPLES = r"""
-- name: Stop the service, whatever became of its supervisord
-  supervised_processes:
-    socket: /srv/app/var/supervisor.sock
-    state: absent
 """
 
 RETURN = r"""
 processes:
-  description: The processes that were found.
+  description: The processes found.
   returned: always
   type: list
   elements: dict
@@ -61,9 +55,6 @@ processes:
 SERVER = "SUPERVISOR_SERVER_URL"
 PROGRAM = "SUPERVISOR_PROCESS_NAME"  # set for what supervisord starts, not for supervisord
 
-PROC = Path("/proc")
-PS_VARIABLE = re.compile(r"(?<!\S)([A-Za-z_]\w*)=(.*?)(?=\s+[A-Za-z_]\w*=|$)")
-
 
 class Process(TypedDict):
     pid: int
@@ -72,28 +63,9 @@ class Process(TypedDict):
 
 def running() -> Iterator[Process]:
     """Yield the processes whose environment this user may read."""
-    return from_proc() if (PROC / "self" / "environ").exists() else from_ps()
-
-
-def from_proc() -> Iterator[Process]:
-    for file in PROC.glob("[0-9]*/environ"):
-        try:
-            text = file.read_text(errors="replace")
-        except OSError:
-            continue  # it has ended meanwhile, or is somebody else's
-        variables = (entry.partition("=") for entry in text.split("\0"))
-        yield {
-            "pid": int(file.parent.name),
-            "environment": {name: value for name, _, value in variables if name},
-        }
-
-
-def from_ps() -> Iterator[Process]:
-    """Do the same where there is no /proc, as on macOS."""
-    command = ["ps", "axeww", "-o", "pid=,command="]
-    for line in subprocess.check_output(command, text=True, errors="replace").splitlines():
-        pid, _, rest = line.strip().partition(" ")
-        yield {"pid": int(pid), "environment": dict(PS_VARIABLE.findall(rest))}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended, or belongs to someone else
+            yield {"pid": process.pid, "environment": process.environ()}
 
 
 def supervised(socket: str) -> list[Process]:
@@ -125,14 +97,9 @@ def send(number: signal.Signals, process: Process) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "socket": {"type": "path", "required": True},
-            "state": {"choices": ["present", "absent"], "default": "present"},
-            "patience": {"type": "int", "default": 40},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(yaml.safe_load(DOCUMENTATION)["options"], supports_check_mode=True)
+    if not HAS_PSUTIL:
+        module.fail_json(msg=missing_required_lib("psutil"))
     socket = module.params["socket"]
     processes = supervised(socket)
     stopping = module.params["state"] == "absent" and bool(processes)

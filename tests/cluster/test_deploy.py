@@ -31,7 +31,7 @@ URL = f"http://127.0.0.1:{NODE_PORT}"
 def test_everything_in_the_way_is_listed(checkout: Deployed) -> None:
     result = checkout.on_cluster("site.yml", kube_context="nowhere", model_data="none.csv")
     assert result.returncode != 0
-    assert "- the kubeconfig has no context nowhere, but " in result.stdout
+    assert "- the kubeconfig has no context nowhere, only " in result.stdout
     assert f"there is no file {checkout.directory}/none.csv" in result.stdout
     assert "Traceback" not in result.stdout
 
@@ -255,7 +255,7 @@ def test_node_port_of_another(deployed: Deployed) -> None:
     result = deployed.on_cluster("playbooks/deploy.yml", kube_namespace=OTHER, app_image="any:1")
     assert result.returncode != 0
     for port in (NODE_PORT, METRICS_NODE_PORT):
-        assert f"node port {port} is taken by the service breast-cancer-service" in result.stdout
+        assert f"node port {port} is in use by the service breast-cancer-service" in result.stdout
 
 
 def test_teardown_leaves_what_others_have_put_there(deployed: Deployed) -> None:
@@ -266,7 +266,10 @@ def test_teardown_leaves_what_others_have_put_there(deployed: Deployed) -> None:
     result = deployed.on_cluster("playbooks/teardown.yml")
     assert result.returncode == 0, result.stdout
     said = re.sub(r"\s+", " ", result.stdout)
-    assert "stays, for what is in it: ConfigMap notes, ConfigMap ours-by-name" in said
+    assert (
+        "stays, because it contains objects of others: ConfigMap notes, ConfigMap ours-by-name"
+        in said
+    )
     assert kubectl("get", "deployments,services,pods,networkpolicies").strip() == ""
 
 

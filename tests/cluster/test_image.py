@@ -87,7 +87,7 @@ def test_registry_that_refuses(project: Path, registry: Registry) -> None:
         said = " ".join(play(project, repository).split())
     finally:
         remove(repository)
-    assert f"{repository} did not take {repository}/{NAME}:" in said
+    assert f"{repository} refused {repository}/{NAME}:" in said
     assert f"docker login {registry.address}" in said
 
 

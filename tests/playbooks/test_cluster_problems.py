@@ -5,8 +5,8 @@ from typing import Any
 
 import cluster_problems
 import pytest
-from kubernetes import client
 
+from canary.cluster import api_client
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, Object, write_kubeconfig
 
@@ -54,7 +54,7 @@ def test_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_kubeconfig() -> None:
     [problem] = problems()
     assert problem.startswith("there is no kubeconfig to be used (")
-    assert problem.endswith("): name one with KUBECONFIG=<path>")
+    assert "): name one with KUBECONFIG=<path>, or one of its contexts with" in problem
     assert problems(context="here") == [problem]
 
 
@@ -66,7 +66,7 @@ def test_kubeconfig_that_is_none(kubeconfig: Path) -> None:
 
 def test_unknown_context(connected: KubernetesApi) -> None:
     assert problems(context="there") == [
-        "the kubeconfig has no context there, but here: choose one with -e kube_context=...,"
+        "the kubeconfig has no context there, only here: choose one with -e kube_context=...,"
         " or another file with KUBECONFIG=..."
     ]
 
@@ -82,14 +82,14 @@ def test_cluster_that_does_not_answer(kubeconfig: Path) -> None:
 def test_cluster_that_refuses(connected: KubernetesApi) -> None:
     connected.answers["/version/"] = (401, {})
     [problem] = problems()
-    assert problem.endswith("refuses you (401 Unauthorized): log in to it again")
+    assert problem.endswith("refuses you (401 Unauthorized): log in again")
 
 
 def test_namespace_that_may_not_be_created(connected: KubernetesApi) -> None:
     assert problems(namespace="new") == []
     connected.forbidden.add("namespaces")
     assert problems(namespace="new") == [
-        "there is no namespace new, and you may not create it: have it created, or choose"
+        "the namespace new does not exist, and you may not create it: ask for it, or choose"
         " another: -e kube_namespace=..."
     ]
 
@@ -97,17 +97,17 @@ def test_namespace_that_may_not_be_created(connected: KubernetesApi) -> None:
 def test_namespace_that_may_not_be_seen(connected: KubernetesApi) -> None:
     connected.answers["/api/v1/namespaces/breast-cancer"] = (403, {})
     [problem] = problems()
-    assert problem.startswith("you may not look whether there is a namespace breast-cancer: have")
+    assert problem.startswith("you may not read the namespace breast-cancer: get")
 
 
 def test_namespace_of_ours_that_may_not_be_patched(connected: KubernetesApi) -> None:
     connected.forbidden.add("namespaces")
-    assert problems() == []  # somebody else has made it, and it is left as it is
+    assert problems() == []  # someone else created it, and it is left alone
     labels = {"app.kubernetes.io/managed-by": "breast-cancer-playbooks"}
     connected.answers["/api/v1/namespaces/breast-cancer"] = (200, {"metadata": {"labels": labels}})
     [problem] = problems()
     assert problem.startswith(
-        "you may not patch the namespace breast-cancer, which these playbooks"
+        "you may not patch the namespace breast-cancer, which these playbooks created"
     )
 
 
@@ -145,15 +145,15 @@ def test_all_problems_at_once(connected: KubernetesApi) -> None:
     }
     assert problems(node_ports=ports, monitoring=True) == [
         "you may not create services, patch services, delete services, create deployments,"
-        " patch deployments, delete deployments in the namespace breast-cancer: have yourself"
-        " bound to the ClusterRole edit there, or choose another: -e kube_namespace=...",
+        " patch deployments, delete deployments in the namespace breast-cancer: get the"
+        " ClusterRole edit there, or choose another: -e kube_namespace=...",
         "you may not create roles, patch roles, delete roles in the namespace breast-cancer, for"
-        " the monitoring: have yourself bound to the ClusterRole admin there, or do without it:"
+        " the monitoring: get the ClusterRole admin there, or do without it:"
         " -e monitoring_enabled=false",
-        "node port 30000 is taken by the service other in the namespace breast-cancer; choose"
+        "node port 30000 is in use by the service other in the namespace breast-cancer; choose"
         " another: -e app_node_port=...",
-        "app_metrics_node_port: 'x' is not a number; choose one, usually from 30000 to 32767",
-        "node port 30090 is taken by the service breast-cancer-service in the namespace"
+        "app_metrics_node_port: 'x' is not a port; choose one, usually from 30000 to 32767",
+        "node port 30090 is in use by the service breast-cancer-service in the namespace"
         " breast-cancer; choose another: -e monitoring_prometheus_node_port=...",
     ]
 
@@ -164,5 +164,4 @@ def test_services_that_may_not_be_seen(connected: KubernetesApi) -> None:
 
 
 def test_connection_is_not_retried(connected: KubernetesApi) -> None:
-    assert cluster_problems.connect("").configuration.retries == 0
-    assert isinstance(cluster_problems.connect(""), client.ApiClient)
+    assert api_client("").configuration.retries == 0

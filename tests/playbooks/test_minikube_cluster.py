@@ -144,7 +144,7 @@ def parameters(executable: Path) -> dict[str, Any]:
     return {
         "executable": str(executable),
         "profile": "breast-cancer",
-        "wanted": WANTED,
+        **WANTED,
         "ports": PORTS,
         "image": "breast-cancer-api:0123456789ab",
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import preflight
+import psutil
 import pytest
 
 from tests.conftest import ROOT, free_port
@@ -31,7 +32,7 @@ def test_this_interpreter_will_do() -> None:
 def test_old_interpreter(old_python: Path) -> None:
     [problem] = preflight.python_problems(str(old_python), ROOT / "requirements.txt")
     assert problem == (
-        f"{old_python} is Python 3.8.18, and 3.11 is the oldest that will do:"
+        f"{old_python} is Python 3.8.18, but at least 3.11 is needed:"
         " rm -r .venv, then make up PYTHON=<path of a newer one>"
     )
 
@@ -82,7 +83,7 @@ def test_free_port() -> None:
 
 def test_taken_port(taken_port: int) -> None:
     [problem] = port_problems(taken_port, [{"pid": 1, "environment": {"PORT": "1"}}])
-    name = Path("/proc/self/comm").read_text().strip()
+    name = psutil.Process().name()
     assert problem == (
         f"port {taken_port} on 127.0.0.1 is in use by another program ({name}, pid {os.getpid()});"
         " stop it, or choose another: PORT=8001 make up"
@@ -90,7 +91,26 @@ def test_taken_port(taken_port: int) -> None:
 
 
 def test_port_taken_by_somebody_else(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "PROC", Path("/nonexistent"))
+    monkeypatch.setattr(psutil, "net_connections", lambda _: [])
+    [problem] = port_problems(taken_port, [])
+    assert "is in use by another program; stop it" in problem
+
+
+def test_port_taken_where_connections_may_not_be_listed(
+    taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: str) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "net_connections", denied)
+    [problem] = port_problems(taken_port, [])
+    assert "is in use by another program; stop it" in problem
+
+
+def test_port_taken_where_psutil_is_missing(
+    taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "HAS_PSUTIL", False)
     [problem] = port_problems(taken_port, [])
     assert "is in use by another program; stop it" in problem
 
@@ -122,9 +142,7 @@ def test_file_in_place_of_a_directory(tmp_path: Path) -> None:
 def test_directory_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: mode == os.F_OK)  # root has all rights
     [problem] = preflight.directory_problems([str(tmp_path)])
-    assert problem == (
-        f"{tmp_path} cannot be written to: give yourself the right to, on {tmp_path}"
-    )
+    assert problem == (f"{tmp_path} cannot be written to: get write permission on {tmp_path}")
 
 
 def test_socket_path() -> None:
@@ -194,7 +212,7 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_minikube_as_root(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     [problem] = preflight.minikube_problems("breast-cancer", [])
-    assert problem.startswith("you are root, and minikube refuses to run as root with Docker: be")
+    assert problem.startswith("you are root, and minikube refuses to run as root with Docker: use")
 
 
 @pytest.mark.usefixtures("somebody")

@@ -58,7 +58,7 @@ def test_lacking(state: Object, lacking: str) -> None:
 
 
 def test_autoscaler_that_has_not_asked_for_the_pods_yet() -> None:
-    assert rollout.lacking(COMPLETE, 5) == "3 of 5 pods are asked for"
+    assert rollout.lacking(COMPLETE, 5) == "3 of 5 pods are requested"
 
 
 class Clock:
@@ -96,7 +96,7 @@ def test_cluster_may_be_away_for_a_while(clock: Clock) -> None:
 
     assert rollout.wait(read, 3, 10, 100) == (True, "")
     clock.now = -100
-    message = "the cluster does not answer (gone), and nothing has moved for 10 seconds"
+    message = "the cluster does not answer (gone), with no progress for 10 seconds"
     assert rollout.wait(read, 3, 10, 100) == (False, message)
 
 
@@ -105,13 +105,13 @@ def test_deployment_that_somebody_has_removed(clock: Clock) -> None:
         raise ApiException(404)
 
     outcome = rollout.wait(read, 3, 10, 100)
-    assert outcome == (False, "somebody has removed the Deployment")
+    assert outcome == (False, "someone has deleted the Deployment")
     assert clock.now == 0
 
 
 def test_gives_up_when_nothing_moves(clock: Clock) -> None:
     outcome = rollout.wait(lambda: deployment(updatedReplicas=1, replicas=4), 3, 10, 100)
-    assert outcome == (False, "1 of 3 pods are new, and nothing has moved for 10 seconds")
+    assert outcome == (False, "1 of 3 pods are new, with no progress for 10 seconds")
     assert clock.now == 10
 
 
@@ -329,4 +329,4 @@ def test_nothing_to_go_back_to_can_be_told(module: Module, stuck: KubernetesApi)
     stuck.answers[f"{APPS}/replicasets"] = (503, {})
     message = module.fails()
     assert message.startswith("The rollout is not complete (the controller has not seen the change")
-    assert "the cluster does not tell what ran before (503 Service Unavailable): run it" in message
+    assert "the cluster does not say what ran before (503 Service Unavailable): run" in message

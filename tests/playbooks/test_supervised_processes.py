@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import supervised_processes
 
@@ -46,18 +47,13 @@ def test_finds_it_by_any_path_of_the_socket(socket: Path, tmp_path: Path) -> Non
         assert len(supervised_processes.supervised(str(link / socket.name))) == 1
 
 
-def test_reads_ps_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    output = (
-        "    1 /sbin/launchd\n"
-        " 4711 /usr/bin/python3 app.py HOST=127.0.0.1 MODEL_DIR=/a project/artifacts PORT=8000\n"
-    )
-    monkeypatch.setattr(subprocess, "check_output", lambda *_, **__: output)
-    monkeypatch.setattr(supervised_processes, "PROC", Path("/nonexistent"))
-    environment = {"HOST": "127.0.0.1", "MODEL_DIR": "/a project/artifacts", "PORT": "8000"}
-    assert list(supervised_processes.running()) == [
-        {"pid": 1, "environment": {}},
-        {"pid": 4711, "environment": environment},
-    ]
+def test_processes_of_others_are_left_out(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(process: psutil.Process) -> None:
+        raise psutil.AccessDenied(process.pid)
+
+    with started(OBEDIENT, socket):
+        monkeypatch.setattr(psutil.Process, "environ", denied)
+        assert supervised_processes.supervised(str(socket)) == []
 
 
 def test_asks_to_end(socket: Path) -> None:

@@ -86,15 +86,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[
         site.take_down()
 
 
-@pytest.fixture
-def old_python(tmp_path: Path) -> Path:
-    """An interpreter that says it is Python 3.8."""
-    file = tmp_path / "python3.8"
-    file.write_text("""#!/bin/sh\necho '{"version": [3, 8, 18], "packages": {}}'\n""")
-    file.chmod(0o700)
-    return file
-
-
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""

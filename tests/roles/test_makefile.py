@@ -36,6 +36,27 @@ def test_help_is_what_make_alone_shows(checkout: Path) -> None:
     assert "make up " in make(checkout).stdout
 
 
+def test_help_is_in_groups(checkout: Path) -> None:
+    lines = make(checkout, "help").stdout.splitlines()
+    assert [line for line in lines if line in {"Run", "Check", "Generate"}] == [
+        "Run",
+        "Check",
+        "Generate",
+    ]
+    assert any(line.startswith("  make status ") for line in lines)
+
+
+@pytest.mark.parametrize("target", ["status", "down"])
+def test_clean_checkout_builds_nothing_to_say_that_nothing_is_up(
+    tmp_path: Path, target: str
+) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    result = make(tmp_path, target)
+    assert result.returncode == 0
+    assert result.stdout == "Nothing is up: make up has not run in this checkout\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["Makefile"]
+
+
 def test_complete_environment_is_left_alone(checkout: Path) -> None:
     assert "is up to date" in make(checkout, ".venv/installed").stdout
 

@@ -61,11 +61,25 @@ def test_smoke_test_that_fails(site: Site) -> None:
 
 
 def test_status(site: Site) -> None:
-    result = site.play("playbooks/status.yml")
+    line = ["ansible-playbook", "playbooks/status.yml"]
+    result = run(line, site.directory, site.port, ANSIBLE_STDOUT_CALLBACK="messages")
     assert result.returncode == 0, result.stdout
     version = (site.directory / "artifacts" / "current").resolve().name
-    for said in ("RUNNING", site.url, version, f"{site.state}/log/app.log"):
-        assert said in result.stdout
+    state, *rest = result.stdout.splitlines()
+    assert state.startswith("state: breast-cancer-api")
+    assert "RUNNING" in state
+    assert [line.replace("'", "") for line in rest] == [
+        f"url: {site.url}",
+        f"model_version: {version}",
+        f"log: {site.state}/log/app.log",
+    ]
+
+
+def test_failure_is_printed_where_only_messages_are(site: Site) -> None:
+    line = ["ansible-playbook", "-i", "inventory/local", "playbooks/promote.yml"]
+    result = run(line, site.directory, site.port, ANSIBLE_STDOUT_CALLBACK="messages")
+    assert result.returncode != 0
+    assert "This playbook needs a cluster, and the inventory has none" in result.stdout
 
 
 def test_killed_supervisord_is_replaced_with_what_it_left_behind(site: Site) -> None:

@@ -32,9 +32,9 @@ FAST = {
 
 # A task is printed when it has ended: these are the last ones before what is to be interrupted.
 START, ANALYSIS, PROMOTION, REMOVAL = (
-    "TASK [app : Apply its Deployment]",
+    "TASK [app : Apply the canary's Deployment]",
     "TASK [canary : Tell what comes]",
-    "TASK [app : See the rollout through]",
+    "TASK [app : Wait for the rollout, or undo it]",
     "TASK [app : Remove the canary]",
 )
 
