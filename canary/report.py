@@ -2,13 +2,17 @@
 
 import textwrap
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Struct
 
 from canary import chart
 from canary.observation import Observation, Track
+from canary.releases import Run
 from canary.statistics import Pair
 from canary.thresholds import Thresholds, limits
 from canary.verdict import Outcome, Part, Verdict
@@ -35,6 +39,29 @@ class Step(Struct, frozen=True, kw_only=True):
     requested_split: float
     observed_split: float | None
     verdict: Verdict
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What a run has seen so far, with the verdict on all of it and its ``reasons``.
+
+    ``model_versions`` are the canary's; ``summary`` is the last step in one line.
+    """
+
+    windows: list[Observation] = []
+    steps: list[Step] = []
+    model_versions: list[str] = []
+    outcome: Outcome = Outcome.INCONCLUSIVE
+    reasons: list[str] = []
+    summary: str = ""
+
+
+class Ended(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run that is over, of which a report is to be written; ``thresholds`` are not all."""
+
+    run: Run
+    seen: Seen
+    decision: str
+    thresholds: dict[str, Any] = {}
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -75,6 +102,38 @@ def concluded(steps: Sequence[Step], outcome: Outcome, why: Sequence[str]) -> Ve
     other = " ".join(reason for reason in why if reason not in reasons(judged))
     parts = [Part("run", outcome, other, {}), *judged.parts] if other else judged.parts
     return Verdict(outcome, parts)
+
+
+def write(ended: Ended, namespace: str, directory: Path, dry_run: bool) -> dict[str, str]:
+    """Write the report as JSON and as a page; return it as a ``table``, and both files' paths.
+
+    Raises:
+        ValueError: a threshold is unknown or makes no sense.
+        OSError: it cannot be written.
+    """
+    run, seen = ended.run, ended.seen
+    report = Report(
+        run=run.id,
+        started=run.started,
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        namespace=namespace,
+        stable_image=run.stable_image,
+        canary_image=run.canary_image,
+        steps=seen.steps,
+        windows=seen.windows,
+        verdict=concluded(seen.steps, seen.outcome, seen.reasons),
+        decision=ended.decision,
+        thresholds=Thresholds.merged(ended.thresholds),
+    )
+    as_json, page = directory / f"{run.id}.json", directory / f"{run.id}.html"
+    if not dry_run:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            as_json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+            page.write_text(html(report), encoding="utf-8")
+        except OSError as error:
+            raise OSError(f"The report cannot be written: {error}") from error
+    return {"table": table(report), "json": str(as_json), "page": str(page)}
 
 
 def table(report: Report) -> str:

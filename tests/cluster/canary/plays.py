@@ -33,7 +33,7 @@ FAST = {
 # A task is printed when it has ended: these are the last ones before what is to be interrupted.
 START, ANALYSIS, PROMOTION, REMOVAL = (
     "TASK [app : Apply its Deployment]",
-    "TASK [canary : Tell what comes]",
+    "TASK [canary : Announce the step]",
     "TASK [app : See the rollout through]",
     "TASK [app : Remove the canary]",
 )

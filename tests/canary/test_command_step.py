@@ -1,34 +1,39 @@
-"""The module that watches both tracks and judges: two real services play the pods."""
+"""The command that watches both tracks and judges: two real services play the pods."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-import canary_step
 import msgspec
 import pytest
 
+import canary.steps
 from canary.cluster import KubernetesCluster, UnreachableError
 from canary.observation import Observation
 from canary.report import Step
+from tests.canary.commands import Command, New, Object
 from tests.canary.test_releases import CONFIG_MAP
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, write_kubeconfig
 from tests.local_cluster import LocalCluster
-from tests.playbooks.modules import Module, Object
 
-HELD = '{"run": {"id": "1", "started": "", "expires": 9e9, "holder": {"user": "me", "host": "h", \
-"pid": 1, "since": 1}, "phase": "testing", "stable_image": "app:1", "canary_image": "app:2"}}'
+RUN: Object = {
+    "id": "1",
+    "started": "",
+    "expires": 9e9,
+    "holder": {"user": "me", "host": "h", "pid": 1, "since": 1},
+    "phase": "testing",
+    "stable_image": "app:1",
+    "canary_image": "app:2",
+}
+HELD = json.dumps({"run": RUN})
 
 
 @pytest.fixture
-def step(capsys: pytest.CaptureFixture[str], local_cluster: LocalCluster) -> Module:
-    return Module(
-        canary_step.main,
-        capsys,
-        namespace="breast-cancer",
-        run_id="1",
-        stable_image="app:1",
-        canary_image="app:2",
+def step(command: New, local_cluster: LocalCluster) -> Command:
+    return command(
+        "step",
+        run=RUN,
         stable_replicas=3,
         canary_replicas=1,
         seconds=0.5,
@@ -55,7 +60,7 @@ def watched(
 
 
 @pytest.mark.usefixtures("watched")
-def test_two_steps(step: Module) -> None:
+def test_two_steps(step: Command) -> None:
     first = step(check=True)
     assert not first["changed"]
     assert first["outcome"] == "inconclusive"  # 20 requests are too few
@@ -75,8 +80,7 @@ def test_two_steps(step: Module) -> None:
     assert seen.canary.generated == 20
     assert first["model_versions"] == seen.canary.model_versions != []
 
-    before = {"windows": first["windows"], "steps": first["steps"]}
-    second = step(**before, rate=0, url="", canary_replicas=3, thresholds={"min_requests": "1"})
+    second = step(seen=first, rate=0, url="", canary_replicas=3, thresholds={"min_requests": "1"})
     assert "50% of the requests asked for, no requests seen" in second["summary"]
     earlier, later = msgspec.convert(second["windows"], list[Observation])
     assert (earlier, later.canary.requests) == (seen, 0)
@@ -96,18 +100,18 @@ def test_two_steps(step: Module) -> None:
         ({"url": "127.0.0.1:30000"}, "url: '127.0.0.1:30000' is not like http://"),
         ({"thresholds": {"min_request": 1}}, "min_request"),
         ({"thresholds": {"error_ceiling": 2}}, "error_ceiling"),
-        ({"windows": [{"started": "now"}]}, "missing required field `ended`"),
-        ({"canary_replicas": "many"}, "argument 'canary_replicas' is of type"),
-        ({"run_id": None}, "missing required arguments: run_id"),
+        ({"seen": {"windows": [{"started": "now"}]}}, "missing required field `ended`"),
+        ({"canary_replicas": "many"}, "Expected `int`, got `str` - at `$.canary_replicas`"),
+        ({"run": None}, "missing required field `run`"),
     ],
 )
-def test_wrong_arguments(step: Module, held: KubernetesApi, changes: Any, reason: str) -> None:
+def test_wrong_arguments(step: Command, held: KubernetesApi, changes: Any, reason: str) -> None:
     assert reason in step.fails(**changes)
     assert held.requests == []
 
 
 def test_run_that_somebody_has_ended_asks_nobody(
-    step: Module, watched: LocalCluster, connected: KubernetesApi
+    step: Command, watched: LocalCluster, connected: KubernetesApi
 ) -> None:
     connected.answers[CONFIG_MAP] = (404, {})
     assert step.fails().startswith("Somebody else has ended this canary")
@@ -115,36 +119,31 @@ def test_run_that_somebody_has_ended_asks_nobody(
 
 
 def test_run_that_somebody_ends_meanwhile(
-    step: Module, watched: LocalCluster, held: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+    step: Command, watched: LocalCluster, held: KubernetesApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def observe(*_: Any) -> None:
         held.answers[CONFIG_MAP] = (404, {})
 
-    monkeypatch.setattr(canary_step, "observe", observe)
+    monkeypatch.setattr(canary.steps, "observe", observe)
     assert step.fails().startswith("Somebody else has ended this canary")
 
 
-def test_cluster_that_does_not_answer(step: Module, kubeconfig: Path) -> None:
+def test_cluster_that_does_not_answer(step: Command, kubeconfig: Path) -> None:
     assert step.fails().startswith("there is no kubeconfig to be used (")
     write_kubeconfig(kubeconfig, free_port())
     assert step.fails().endswith("Connection refused")
 
 
-def test_stable_track_without_cases(step: Module, watched: LocalCluster) -> None:
+def test_stable_track_without_cases(step: Command, watched: LocalCluster) -> None:
     watched.local[0].is_ready = False
     assert step.fails() == "no pod of the stable track is ready"
 
 
 def test_pods_that_go_away(
-    step: Module, watched: LocalCluster, monkeypatch: pytest.MonkeyPatch
+    step: Command, watched: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any) -> Object:
         raise UnreachableError("the cluster does not list its pods: 503 Service Unavailable")
 
-    monkeypatch.setattr(canary_step, "observe", away)
+    monkeypatch.setattr(canary.steps, "observe", away)
     assert step.fails().endswith("503 Service Unavailable")
-
-
-def test_without_the_project(step: Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canary_step, "HAS_PROJECT", False)
-    assert "canary" in step.fails()

@@ -1,21 +1,21 @@
-"""The module that tells how both tracks are."""
+"""The command that shows both tracks."""
 
 from pathlib import Path
 
-import canary_status
 import pytest
 
+import canary.status
+from tests.canary.commands import Command, New
 from tests.canary.test_cluster import DEPLOYMENTS, PODS, deployment, pod
 from tests.canary.test_releases import CONFIG_MAP
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, write_kubeconfig
 from tests.local_cluster import LocalCluster
-from tests.playbooks.modules import Module
 
 
 @pytest.fixture
-def status(capsys: pytest.CaptureFixture[str]) -> Module:
-    return Module(canary_status.main, capsys, namespace="breast-cancer", seconds=0)
+def status(command: New) -> Command:
+    return command("status", "--seconds=0")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def served(connected: KubernetesApi) -> KubernetesApi:
 
 
 def test_status(
-    status: Module,
+    status: Command,
     served: KubernetesApi,
     local_cluster: LocalCluster,
 ) -> None:
@@ -44,34 +44,29 @@ def test_status(
     assert told["history"] == []
 
 
-def test_cluster_that_does_not_answer(status: Module, kubeconfig: Path) -> None:
+def test_cluster_that_does_not_answer(status: Command, kubeconfig: Path) -> None:
     assert status.fails().startswith("there is no kubeconfig to be used (")
     write_kubeconfig(kubeconfig, free_port())
     assert status.fails().endswith("Connection refused")
 
 
-def test_pods_that_are_not_listed(status: Module, served: KubernetesApi) -> None:
+def test_pods_that_are_not_listed(status: Command, served: KubernetesApi) -> None:
     assert status.fails() == "the cluster does not list its pods: 404 Not Found"
     served.answers[CONFIG_MAP] = (200, {"data": {"releases.json": "["}})
     assert "is damaged" in status.fails()
 
 
 def test_counters_that_are_none(
-    status: Module, served: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+    status: Command, served: KubernetesApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise ValueError("a pod counts nan app_requests_total")
 
-    monkeypatch.setattr(canary_status, "status", refuse)
+    monkeypatch.setattr(canary.status, "status", refuse)
     assert status.fails() == "a pod counts nan app_requests_total"
 
 
 @pytest.mark.parametrize("seconds", [-1, 1e9, "nan"])
-def test_time_without_bounds(status: Module, connected: KubernetesApi, seconds: object) -> None:
-    assert status.fails(seconds=seconds).startswith("seconds: ")
+def test_time_without_bounds(status: Command, connected: KubernetesApi, seconds: object) -> None:
+    assert status.fails(f"--seconds={seconds}").startswith("seconds: ")
     assert connected.requests == []
-
-
-def test_without_the_project(status: Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canary_status, "HAS_PROJECT", False)
-    assert "canary" in status.fails()
