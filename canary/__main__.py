@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from bc_model import __version__
-from canary import verbs
+from canary import transitions
 from canary.cluster import Deployed, KubernetesCluster, UnreachableError
 from canary.generator import MOST_SECONDS
-from canary.holder import holder, is_alive
-from canary.releases import RefusedError, Releases, Store, kept_image
+from canary.lease import holder, is_alive
+from canary.store import RefusedError, Releases, Store, kept_image
 
 Object = dict[str, Any]
 Input = TypeVar("Input")
@@ -56,9 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _thresholds(_: argparse.Namespace) -> str:
-    from canary.thresholds import limits
+    from canary.thresholds import described
 
-    rows = (f"| `{name}` | {default:g} | {why} |" for name, default, why in limits())
+    rows = (f"| `{name}` | {default:g} | {why} |" for name, default, why in described())
     return "\n".join(("| threshold | default | why |", "|---|---|---|", *rows))
 
 
@@ -126,7 +126,7 @@ def _releases(options: argparse.Namespace) -> Object:
         "tracks": msgspec.to_builtins(tracks),
         "run": found["run"] or {},
         "target": after.run.target if after.run else "",
-        "is_interrupted": verbs.is_interrupted(after.run, time.time(), is_alive),
+        "is_interrupted": transitions.is_interrupted(after.run, time.time(), is_alive),
         "history": found["history"],
     }
 
@@ -136,26 +136,26 @@ def _change(options: argparse.Namespace, before: Releases, tracks: dict[str, Dep
     if options.action == "look":
         return before
     now, who, stable = time.time(), holder(), tracks["stable"].image
-    interrupted = verbs.is_interrupted(before.run, now, is_alive)
+    interrupted = transitions.is_interrupted(before.run, now, is_alive)
     moment = datetime.fromtimestamp(now, UTC)
     stamp = moment.isoformat(timespec="seconds")
     id = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    claim = verbs.Claim(id, stamp, now + getattr(options, "seconds", 0), who)
+    claim = transitions.Claim(id, stamp, now + getattr(options, "seconds", 0), who)
     match options.action:
         case "begin":
-            return verbs.begin(before, claim, stable, options.image)
+            return transitions.begin(before, claim, stable, options.image)
         case "recover":
-            return verbs.recover(before, claim, interrupted)
+            return transitions.recover(before, claim, interrupted)
         case "promote":
-            return verbs.promote(before, claim, stable, interrupted, options.override)
+            return transitions.promote(before, claim, stable, interrupted, options.override)
         case "roll-back":
             beside = tracks["canary"].image if "canary" in tracks else ""
-            return verbs.roll_back(before, claim, stable, beside)
+            return transitions.roll_back(before, claim, stable, beside)
         case "move":
             versions = None if options.models is None else options.models.split()
-            return verbs.move(before, options.id, options.phase, options.verdict, versions)
+            return transitions.move(before, options.id, options.phase, options.verdict, versions)
         case _:
-            return verbs.finish(before, options.id, stable, stamp, str(who))
+            return transitions.finish(before, options.id, stable, stamp, str(who))
 
 
 def _deployed(cluster: KubernetesCluster) -> dict[str, Deployed]:

@@ -92,7 +92,7 @@ def _warm_up(cluster: Cluster, pod: str, labelled: LabelledCases) -> None:
         try:
             _ask(cluster, pod, case, failures=TRIES - 1)
         except UnreachableError:
-            return  # the window will show it; many pods that hang would take very long here
+            return  # the step will show it; many pods that hang would take very long here
 
 
 def _unseen(labelled: LabelledCases) -> set[bytes]:

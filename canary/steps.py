@@ -7,15 +7,14 @@ from typing import Any
 from msgspec import Struct
 
 from canary.cluster import KubernetesCluster
+from canary.counters import choose_source
 from canary.generator import MOST_SECONDS, check
-from canary.judge import judge
+from canary.judge import Seen, Step, judge, reasons
+from canary.observation import split, whole
 from canary.observe import Images, Traffic, observe
-from canary.releases import Run, Store
-from canary.report import Seen, Step, reasons
-from canary.source import choose_source
+from canary.store import Run, Store
 from canary.thresholds import Thresholds
-from canary.verbs import mine
-from canary.windows import split, whole
+from canary.transitions import mine
 
 
 class PlannedStep(Struct, forbid_unknown_fields=True):
@@ -104,8 +103,8 @@ def take(cluster: KubernetesCluster, task: Task) -> Seen:
         task.seconds,
     )
     mine(store.read(), task.run.id)
-    windows = [*before.windows, seen]
-    verdict = judge(windows, thresholds)
+    observations = [*before.observations, seen]
+    verdict = judge(observations, thresholds)
     step = Step(
         stable_replicas=stable,
         canary_replicas=canary,
@@ -116,9 +115,9 @@ def take(cluster: KubernetesCluster, task: Task) -> Seen:
     )
     observed = "no requests" if step.observed_split is None else f"{step.observed_split:.0%}"
     return Seen(
-        windows=windows,
+        observations=observations,
         steps=[*before.steps, step],
-        model_versions=whole(windows).canary.model_versions,
+        model_versions=whole(observations).canary.model_versions,
         outcome=verdict.outcome,
         reasons=reasons(verdict),
         summary=(

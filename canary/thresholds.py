@@ -195,7 +195,7 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return cls(**_values(overrides))
 
 
-def limits() -> list[tuple[str, float | int, str]]:
+def described() -> list[tuple[str, float | int, str]]:
     """Return each limit's name, default and reason."""
     return [
         (field.name, field.default, field.type.extra_json_schema["description"])

@@ -13,7 +13,7 @@ ROLES = [*ROOT.glob("roles/*/tasks/*.yml"), ROOT / "roles/monitoring/files/rules
 PRINTED = ("msg", "fail_msg", "summary")
 CODE = [
     *ROOT.glob("playbooks/library/*.py"),
-    *(ROOT / "canary" / name for name in ("__main__.py", "source.py", "observe.py")),
+    *(ROOT / "canary" / name for name in ("__main__.py", "counters.py", "observe.py")),
     *(ROOT / "tests" / name / "conftest.py" for name in ("browser", "cluster")),
     ROOT / "tests/prometheus_server.py",
     ROOT / "scripts/check_docs.py",

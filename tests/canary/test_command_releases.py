@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import canary.__main__
-from canary.holder import holder
+from canary.lease import holder
 from tests.canary.commands import Command, New, Object
 from tests.canary.test_cluster import DEPLOYMENTS, deployment
-from tests.canary.test_releases import CONFIG_MAP
+from tests.canary.test_store import CONFIG_MAP
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, write_kubeconfig
 

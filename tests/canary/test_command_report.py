@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from canary.judge import judge
+from canary.judge import Step, judge, reasons
 from canary.observation import Cases, Histogram, Observation, Track
-from canary.report import Report, Step, reasons
+from canary.report import Report
 from canary.thresholds import Thresholds
 from canary.verdict import Outcome, Part, Verdict
 from tests.canary.commands import Command, New, Object
-from tests.canary.test_releases import run
+from tests.canary.test_store import run
 
 TRACK = Track(
     image="app:1",
@@ -43,7 +43,7 @@ STEP = Step(
 
 
 SEEN: Object = {
-    "windows": [msgspec.to_builtins(OBSERVATION)],
+    "observations": [msgspec.to_builtins(OBSERVATION)],
     "steps": [msgspec.to_builtins(STEP)],
     "outcome": "inconclusive",
     "reasons": reasons(STEP.verdict),
@@ -70,7 +70,7 @@ def report(command: New, directory: Path) -> Command:
 def test_what_is_written_is_what_was_given(report: Command) -> None:
     result = report()
     written = msgspec.json.decode(Path(result["json"]).read_bytes(), type=Report)
-    assert written.windows == [OBSERVATION]
+    assert written.observations == [OBSERVATION]
     assert written.steps == [STEP]
     assert written.verdict == STEP.verdict
     assert written.thresholds == Thresholds(min_requests=1)
@@ -107,7 +107,7 @@ def test_check_mode_writes_nothing(report: Command, directory: Path) -> None:
     [
         ({"seen": {"steps": [{}]}}, "missing required field `stable_replicas`"),
         ({"run": {}}, "missing required field `id`"),
-        ({"seen": {"windows": [{"started": ""}]}}, "missing required field `ended`"),
+        ({"seen": {"observations": [{"started": ""}]}}, "missing required field `ended`"),
         ({"seen": {"outcome": "good"}}, "Invalid enum value 'good' - at `$.seen.outcome`"),
         ({"thresholds": {"min_request": 1}}, "min_request"),
     ],

@@ -7,7 +7,7 @@ import pytest
 import canary.status
 from tests.canary.commands import Command, New
 from tests.canary.test_cluster import DEPLOYMENTS, PODS, deployment, pod
-from tests.canary.test_releases import CONFIG_MAP
+from tests.canary.test_store import CONFIG_MAP
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, write_kubeconfig
 from tests.local_cluster import LocalCluster

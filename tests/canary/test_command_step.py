@@ -9,10 +9,10 @@ import pytest
 
 import canary.steps
 from canary.cluster import KubernetesCluster, UnreachableError
+from canary.judge import Step
 from canary.observation import Observation
-from canary.report import Step
 from tests.canary.commands import Command, New, Object
-from tests.canary.test_releases import CONFIG_MAP
+from tests.canary.test_store import CONFIG_MAP
 from tests.conftest import free_port
 from tests.kubernetes_api import KubernetesApi, write_kubeconfig
 from tests.local_cluster import LocalCluster
@@ -76,13 +76,13 @@ def test_two_steps(step: Command) -> None:
     ]
     [taken] = msgspec.convert(first["steps"], list[Step])
     assert (taken.requested_split, taken.observed_split) == (0.25, 1.0)
-    [seen] = msgspec.convert(first["windows"], list[Observation])
+    [seen] = msgspec.convert(first["observations"], list[Observation])
     assert seen.canary.generated == 20
     assert first["model_versions"] == seen.canary.model_versions != []
 
     second = step(seen=first, rate=0, url="", canary_replicas=3, thresholds={"min_requests": "1"})
     assert "50% of the requests asked for, no requests seen" in second["summary"]
-    earlier, later = msgspec.convert(second["windows"], list[Observation])
+    earlier, later = msgspec.convert(second["observations"], list[Observation])
     assert (earlier, later.canary.requests) == (seen, 0)
     assert second["steps"][0] == first["steps"][0]
     assert len(second["steps"]) == 2
@@ -100,7 +100,7 @@ def test_two_steps(step: Command) -> None:
         ({"url": "127.0.0.1:30000"}, "url: '127.0.0.1:30000' is not like http://"),
         ({"thresholds": {"min_request": 1}}, "min_request"),
         ({"thresholds": {"error_ceiling": 2}}, "error_ceiling"),
-        ({"seen": {"windows": [{"started": "now"}]}}, "missing required field `ended`"),
+        ({"seen": {"observations": [{"started": "now"}]}}, "missing required field `ended`"),
         ({"canary_replicas": "many"}, "Expected `int`, got `str` - at `$.canary_replicas`"),
         ({"run": None}, "missing required field `run`"),
     ],

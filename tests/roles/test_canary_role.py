@@ -16,7 +16,7 @@ from canary.report import Report
 from canary.verdict import Outcome
 from tests.canary.test_cluster import DEPLOYMENTS, deployment
 from tests.canary.test_command_report import SEEN
-from tests.canary.test_releases import CONFIG_MAP
+from tests.canary.test_store import CONFIG_MAP
 from tests.conftest import ROOT, free_port
 from tests.kubernetes_api import KubernetesApi
 from tests.roles.conftest import run

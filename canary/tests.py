@@ -1,7 +1,7 @@
-"""The tests and effect sizes: counts and histograms in, p-values and differences out.
+"""Compare counts and histograms of the tracks: tests of significance and effect sizes.
 
-The canary's share of the requests grows from window to window, and how busy the cluster is changes
-too. So the tracks are compared within each window, and the comparisons are summed: what a window
+The canary's share of the requests grows from step to step, and how busy the cluster is changes
+too. So the tracks are compared within each step, and the comparisons are summed: what a step
 does to both of them is no difference.
 """
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import signal, special, stats
+from scipy import signal, stats
 
-from bc_model.arrays import FloatArray, IntArray
+from bc_model.arrays import FloatArray
 from canary.observation import Histogram
 
 
 class Table(NamedTuple):
-    """One window: how many of the canary's requests are hits, and of the stable's."""
+    """One step: how many of the canary's requests are hits, and of the stable's."""
 
     hits: int
     total: int
@@ -26,7 +26,7 @@ class Table(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """One window's histograms, of the same bounds; what is compared has values in both."""
+    """One step's histograms, of the same bounds; what is compared has values in both."""
 
     stable: Histogram
     canary: Histogram
@@ -37,42 +37,29 @@ def filled(pairs: Iterable[Pair]) -> list[Pair]:
     return [pair for pair in pairs if any(pair.stable.counts) and any(pair.canary.counts)]
 
 
-def excess(tables: Sequence[Table]) -> float:
-    """Return the exact one-sided p-value: the canary's share of hits is above the stable's.
+def fisher_exact(tables: Sequence[Table], alternative: str = "greater") -> float:
+    """Return the exact p-value: the canary's share of hits is above the stable's, or differs.
 
-    If a hit is as likely in either track, the canary's hits of a window have the hypergeometric
-    distribution, and the sum of all windows' has the convolution of these (Mehta, Patel and Gray,
-    JASA 80, 1985). With one window that is Fisher's test.
+    If a hit is as likely in either track, the canary's hits of a step have the hypergeometric
+    distribution, and the sum of all steps' has the convolution of these (Mehta, Patel and Gray,
+    JASA 80, 1985). With one step that is Fisher's test. The ``two-sided`` p-value is twice the
+    smaller tail.
     """
+    if alternative == "two-sided":
+        mirrored = [Table(*table[2:], *table[:2]) for table in tables]
+        return min(1.0, 2 * min(fisher_exact(tables), fisher_exact(mirrored)))
     chances, above = np.ones(1), 0
     for hits, total, stable_hits, stable_total in tables:
         all_hits = hits + stable_hits
         possible = np.arange(max(all_hits - stable_total, 0), min(all_hits, total) + 1)
-        ways = _log_choices(total, possible) + _log_choices(stable_total, all_hits - possible)
-        chances = signal.convolve(chances, special.softmax(ways))
+        ways = stats.hypergeom.pmf(possible, total + stable_total, all_hits, total)
+        chances = signal.convolve(chances, ways)
         above += hits - possible[0]
     return float(np.clip(chances[above:].sum(), 0, 1))
 
 
-def _log_choices(n: int, k: IntArray) -> FloatArray:
-    """Return the logarithms of the binomial coefficients of ``n`` over each of ``k`` (k,)."""
-    logarithms: FloatArray = (
-        special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    )
-    return logarithms
-
-
-def mix(tables: Sequence[Table]) -> float:
-    """Return the exact two-sided p-value, as twice the smaller tail: the shares differ."""
-    mirrored = [
-        Table(stable_hits, stable_total, hits, total)
-        for hits, total, stable_hits, stable_total in tables
-    ]
-    return min(1.0, 2 * min(excess(tables), excess(mirrored)))
-
-
 def shares(tables: Sequence[Table]) -> tuple[float, float]:
-    """Return the canary's share of hits, and the stable's as if its windows weighed as much.
+    """Return the canary's share of hits, and the stable's as if its steps weighed as much.
 
     Neither track is without requests in any of the ``tables``.
     """
@@ -82,10 +69,10 @@ def shares(tables: Sequence[Table]) -> tuple[float, float]:
     return float(hits / totals.sum()), float(np.average(stable, weights=totals))
 
 
-def superiority(pairs: Sequence[Pair]) -> tuple[float, float]:
-    """Return how probably a canary's value is above a stable's of its window, and the p-value.
+def van_elteren(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return how probably a canary's value is above a stable's of its step, and the p-value.
 
-    That is the one-sided test of van Elteren (1960): Mann and Whitney's U of each window, weighted
+    That is the one-sided test of van Elteren (1960): Mann and Whitney's U of each step, weighted
     by the inverse of its number of values plus 1, with the normal approximation, corrected for
     ties; values in one bucket are ties. It takes the counts as they are, so that a million requests
     cost what a thousand do.
@@ -99,14 +86,14 @@ def superiority(pairs: Sequence[Pair]) -> tuple[float, float]:
         possible += weight * n * m
         tied = (ties**3 - ties).sum() / ((n + m) * (n + m - 1))
         variance += weight**2 * n * m / 12 * (n + m + 1 - tied)
-    if variance <= 0:  # the values of each window are in one bucket
+    if variance <= 0:  # the values of each step are in one bucket
         return float(above / possible), 1.0
     z = (above - possible / 2) / np.sqrt(variance)
-    return float(above / possible), float(special.ndtr(-z))
+    return float(above / possible), float(stats.norm.sf(z))
 
 
 def counts(pairs: Sequence[Pair]) -> tuple[FloatArray, FloatArray]:
-    """Return the canary's counts, and the stable's as if its windows weighed as much."""
+    """Return the canary's counts, and the stable's as if its steps weighed as much."""
     canary = np.array([pair.canary.counts for pair in pairs], dtype=np.float64)
     stable = np.array([pair.stable.counts for pair in pairs], dtype=np.float64)
     weights = canary.sum(1) / stable.sum(1)
@@ -131,19 +118,19 @@ def above(histogram: Histogram, bound: float) -> int:
     return sum(histogram.counts[histogram.bounds.index(bound) + 1 :])
 
 
-def homogeneity(pairs: Sequence[Pair]) -> float:
+def chi_squared(pairs: Sequence[Pair]) -> float:
     """Return the p-value of the chi-squared test that both tracks have the same distribution.
 
-    The windows' statistics and degrees of freedom are summed. In each, neighbouring buckets are
+    The steps' statistics and degrees of freedom are summed. In each, neighbouring buckets are
     taken together until each track is expected to have 5 values in it (Cochran, Biometrics 10,
     1954).
     """
     statistic, freedom = np.array([_chi_squared(pair) for pair in pairs]).sum(0)
-    return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
+    return float(stats.chi2.sf(statistic, freedom)) if freedom else 1.0
 
 
 def _chi_squared(pair: Pair) -> tuple[float, int]:
-    """Return the statistic of one window, and its degrees of freedom."""
+    """Return the statistic of one step, and its degrees of freedom."""
     found = np.array([each.counts for each in pair], dtype=np.float64)
     smaller = found.sum(1).min() / found.sum()
     groups, open_group = [], np.zeros(2)
@@ -155,12 +142,11 @@ def _chi_squared(pair: Pair) -> tuple[float, int]:
     if len(groups) < 2:
         return 0.0, 0
     groups[-1] = groups[-1] + open_group
-    observed = np.array(groups)
-    expected = np.outer(observed.sum(1), observed.sum(0)) / observed.sum()
-    return float(((observed - expected) ** 2 / expected).sum()), len(groups) - 1
+    found = stats.chi2_contingency(np.array(groups), correction=False)
+    return float(found.statistic), int(found.dof)
 
 
-def distance(bounds: Sequence[float], one: ArrayLike, other: ArrayLike) -> float:
+def wasserstein(bounds: Sequence[float], one: ArrayLike, other: ArrayLike) -> float:
     """Return the Wasserstein distance of two histograms' counts, with values in mid-bucket."""
     edges = np.array([0.0, *bounds, bounds[-1]])
     middles = (edges[:-1] + edges[1:]) / 2
@@ -172,10 +158,8 @@ def mcnemar(lost: int, won: int) -> float:
     return float(stats.binom.sf(lost - 1, lost + won, 0.5))
 
 
-def increase(differences: FloatArray) -> float:
+def paired_t(differences: FloatArray) -> float:
     """Return the p-value of the paired t-test that the mean of ``differences`` (n,) is above 0."""
     if not np.ptp(differences):  # no spread, no t
         return float(differences[0] <= 0)
-    n = len(differences)
-    t = differences.mean() / (differences.std(ddof=1) / np.sqrt(n))
-    return float(special.stdtr(n - 1, -t))
+    return float(stats.ttest_1samp(differences, 0, alternative="greater").pvalue)

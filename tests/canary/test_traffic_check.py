@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from canary import traffic
+from canary import traffic_check
 from canary.judge import Outcome
 from canary.observation import Histogram, Observation
 from canary.thresholds import Thresholds
-from canary.traffic import errors, latency, predictions
+from canary.traffic_check import errors, latency, predictions
 from tests.canaries import cases, latencies, observed, scores, track
 
 LIMITS = Thresholds()
@@ -231,7 +231,7 @@ def test_too_little_never_passes(stable: Histogram, canary: Histogram, requests:
     few = track(requests=requests, latency=latencies(*(n // 13 for n in canary.counts)))
     observation: Observation = observed(track(latency=stable), few)
     assert sum(few.latency.counts) < LIMITS.min_requests
-    for part in (traffic.errors, traffic.latency):
+    for part in (traffic_check.errors, traffic_check.latency):
         assert part([observation], LIMITS).outcome is not Outcome.PASS
 
 
@@ -241,8 +241,8 @@ def test_identical_tracks_never_fail(histogram: Histogram) -> None:
     assert latency([observed(same, same)], LIMITS).outcome is not Outcome.FAIL
 
 
-def windows_of(changes: list[dict[str, Any]]) -> list[Observation]:
-    """Three quarters of the first window's requests are the stable's, and half of the second's."""
+def steps_of(changes: list[dict[str, Any]]) -> list[Observation]:
+    """Three quarters of the first step's requests are the stable's, and half of the second's."""
     first, second = changes
     return [
         observed(track(requests=900, **first["stable"]), track(requests=300, **first["canary"])),
@@ -256,30 +256,30 @@ QUICK = latencies(90, 150, 45, 12, 3)
 @pytest.mark.parametrize(
     ("busier", "expected"),
     [
-        (latencies(0, 300, 500, 150, 50), Outcome.PASS),  # as the stable is in the second window
+        (latencies(0, 300, 500, 150, 50), Outcome.PASS),  # as the stable is in the second step
         (latencies(0, 0, 300, 500, 200), Outcome.FAIL),
     ],
 )
 def test_latency_is_compared_within_each_window(busier: Histogram, expected: Outcome) -> None:
-    windows = windows_of(
+    observations = steps_of(
         [
             {"stable": {"latency": latencies(*(3 * n for n in QUICK.counts))},
              "canary": {"latency": QUICK}},
             {"stable": {"latency": latencies(0, 300, 500, 150, 50)}, "canary": {"latency": busier}},
         ]
     )  # fmt: skip
-    assert latency(windows, LIMITS).outcome is expected
+    assert latency(observations, LIMITS).outcome is expected
 
 
 @pytest.mark.parametrize(("failed", "expected"), [(40, Outcome.PASS), (80, Outcome.FAIL)])
 def test_errors_are_compared_within_each_window(failed: int, expected: Outcome) -> None:
-    windows = windows_of(
+    observations = steps_of(
         [
             {"stable": {}, "canary": {}},
             {"stable": {"errors": 40}, "canary": {"errors": failed}},
         ]
     )
-    found = errors(windows, LIMITS)
+    found = errors(observations, LIMITS)
     assert found.outcome is expected
     assert found.numbers["stable_rate"] == pytest.approx(40 / 1300)
 
@@ -291,21 +291,21 @@ def test_predictions_are_compared_within_each_window(malignant: int, expected: O
     many = {"predictions": {"malignant": 180, "benign": 720}}
     later = {"predictions": {"malignant": 900, "benign": 100}}
     canary = {"predictions": {"malignant": malignant, "benign": 1000 - malignant}}
-    windows = windows_of([{"stable": many, "canary": few}, {"stable": later, "canary": canary}])
-    assert predictions(windows, LIMITS).outcome is expected
+    observations = steps_of([{"stable": many, "canary": few}, {"stable": later, "canary": canary}])
+    assert predictions(observations, LIMITS).outcome is expected
 
 
 def test_scores_are_compared_within_each_window() -> None:
     low, lower = scores(810, 45, 45, 0, 0), scores(270, 15, 15, 0, 0)
     high, middle = scores(0, 0, 100, 900, 0), scores(0, 500, 500, 0, 0)
     for canary, expected in ((high, Outcome.PASS), (middle, Outcome.FAIL)):
-        windows = windows_of(
+        observations = steps_of(
             [
                 {"stable": {"probabilities": low}, "canary": {"probabilities": lower}},
                 {"stable": {"probabilities": high}, "canary": {"probabilities": canary}},
             ]
         )
-        assert predictions(windows, LIMITS).outcome is expected
+        assert predictions(observations, LIMITS).outcome is expected
 
 
 def test_windows_that_compare_nothing_pass_nothing() -> None:
@@ -317,6 +317,6 @@ def test_windows_that_compare_nothing_pass_nothing() -> None:
         predictions={},
         probabilities=scores(0, 0, 0, 0, 0),
     )
-    windows = [observed(track(), nothing), observed(nothing, track())]
+    observations = [observed(track(), nothing), observed(nothing, track())]
     for part in (errors, latency, predictions):
-        assert part(windows, LIMITS).outcome is Outcome.INCONCLUSIVE
+        assert part(observations, LIMITS).outcome is Outcome.INCONCLUSIVE

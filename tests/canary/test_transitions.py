@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from canary.releases import Entry, Holder, RefusedError, Releases, Run
-from canary.verbs import (
+from canary.store import Entry, Holder, RefusedError, Releases, Run
+from canary.transitions import (
     LONGEST_HISTORY,
     Claim,
     begin,
@@ -16,7 +16,7 @@ from canary.verbs import (
     recover,
     roll_back,
 )
-from tests.canary.test_releases import NOW, entry, run
+from tests.canary.test_store import NOW, entry, run
 
 YOU = Holder("you", "there", 34, 950.5)
 CLAIM = Claim("2", "2026-05-05", NOW + 900, YOU)

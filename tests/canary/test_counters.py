@@ -8,13 +8,18 @@ from typing import Any
 import httpx2
 import pytest
 
-import canary.source
+import canary.counters
 from bc_model.dataset import Dataset
 from canary.cluster import UnreachableError
+from canary.counters import (
+    PROMETHEUS_PORT,
+    PodRecord,
+    PodSource,
+    PrometheusSource,
+    choose_source,
+    track,
+)
 from canary.observation import Histogram, Track
-from canary.recording import PodRecord
-from canary.source import PROMETHEUS_PORT, PodSource, PrometheusSource, choose_source
-from canary.tracks import track
 from tests.conftest import ROOT, free_port
 from tests.local_cluster import LocalCluster, LocalPod
 
@@ -300,7 +305,7 @@ def test_pod_that_is_not_scraped_is_named(
     cluster: LocalCluster, prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = chosen(cluster)
-    monkeypatch.setattr(canary.source, "DISCOVERY_SECONDS", -NEVER)
+    monkeypatch.setattr(canary.counters, "DISCOVERY_SECONDS", -NEVER)
     cluster.local.append(LocalPod("canary-2", "canary", ""))
     expected = pytest.raises(UnreachableError, match=r"^Prometheus does not scrape canary-2: ")
     with expected, source.watch():

@@ -1,4 +1,4 @@
-"""A run's windows as one."""
+"""A run's observations as one."""
 
 from typing import Any
 
@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from canary.observation import Cases, Histogram, Observation, Track
-from canary.windows import split, whole
+from canary.observation import Cases, Histogram, Observation, Track, split, whole
 
 NOTHING = Track("app:1", [], 0, 0, Histogram([], [0]), {"malignant": 0, "benign": 0},
                 Histogram([], [0]), 0, 0)  # fmt: skip
@@ -33,10 +32,10 @@ def observed(started: str, ended: str, stable: Track, canary: Track, **more: Any
 
 
 @given(st.lists(TRACKS, min_size=3, max_size=3))
-def test_taking_windows_together_adds_up(windows: list[Track]) -> None:
+def test_taking_windows_together_adds_up(observations: list[Track]) -> None:
     first, second, third = (
         observed(f"0{number}:00", f"0{number + 1}:00", each, each)
-        for number, each in enumerate(windows)
+        for number, each in enumerate(observations)
     )
     left = whole([first, second, third])
     assert left == whole([whole([first, second]), third]) == whole([first, whole([second, third])])
@@ -44,12 +43,12 @@ def test_taking_windows_together_adds_up(windows: list[Track]) -> None:
     assert (left.started, left.ended) == ("00:00", "03:00")
     seen = left.canary
     for name in ("requests", "errors", "generated", "generated_errors"):
-        assert getattr(seen, name) == sum(getattr(each, name) for each in windows)
-    for name in ("restarts", "down"):  # each window counts from the pods' start
-        assert getattr(seen, name) == max(getattr(each, name) for each in windows)
-    assert sum(seen.latency.counts) == sum(sum(each.latency.counts) for each in windows)
-    assert seen.predictions["benign"] == sum(each.predictions["benign"] for each in windows)
-    assert set(seen.model_versions) == {v for each in windows for v in each.model_versions}
+        assert getattr(seen, name) == sum(getattr(each, name) for each in observations)
+    for name in ("restarts", "down"):  # each step counts from the pods' start
+        assert getattr(seen, name) == max(getattr(each, name) for each in observations)
+    assert sum(seen.latency.counts) == sum(sum(each.latency.counts) for each in observations)
+    assert seen.predictions["benign"] == sum(each.predictions["benign"] for each in observations)
+    assert set(seen.model_versions) == {v for each in observations for v in each.model_versions}
 
 
 def test_the_whole_keeps_the_last_cases_and_all_problems() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from canary.releases import Entry, Holder, RefusedError, Releases, Run, last_release
+from canary.store import Entry, Holder, RefusedError, Releases, Run, last_release
 from canary.verdict import Outcome
 
 LONGEST_HISTORY = 100

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from canary.releases import Holder
+from canary.store import Holder
 
 PLAYBOOK = "ansible-playbook"
 

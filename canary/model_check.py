@@ -8,15 +8,14 @@ fitted on.
 import numpy as np
 
 from bc_model.arrays import MALIGNANT, BoolArray, FloatArray
-from canary import statistics
-from canary.observation import Cases, Observation
+from canary import tests
+from canary.observation import Cases, Observation, cases_problem
 from canary.thresholds import Thresholds
-from canary.validity import cases_problem
 from canary.verdict import Finding, Numbers, Outcome, Part, part, unmeasured, weigh
 
 
-def model(observation: Observation, limits: Thresholds) -> Part:
-    """Judge the canary's model against the stable's, and by itself."""
+def model(observation: Observation, thresholds: Thresholds) -> Part:
+    """Judge the canary's model against the stable's, and on its own."""
     cases = observation.cases
     if cases is None:
         why = observation.problem.rstrip(".") or "the labelled cases could not be asked"
@@ -28,25 +27,26 @@ def model(observation: Observation, limits: Thresholds) -> Part:
     invalid = cases_problem(cases)
     if invalid:
         return unmeasured("model", invalid)
-    answers = _Answers(cases)
-    numbers: Numbers = {"cases": len(cases.targets), "unseen": int(answers.unseen.sum())}
+    answers = _Answers(cases, thresholds)
     everything = np.ones_like(answers.malignant)
     findings = [
-        answers.drop("sensitivity", answers.malignant, limits.sensitivity_drop, limits, numbers),
-        answers.drop("accuracy", everything, limits.accuracy_drop, limits, numbers),
-        answers.brier(limits, numbers),
-        answers.disagreement(limits, numbers),
-        *answers.floors(limits, numbers),
+        answers.drop("sensitivity", answers.malignant, thresholds.sensitivity_drop),
+        answers.drop("accuracy", everything, thresholds.accuracy_drop),
+        answers.brier(),
+        answers.disagreement(),
+        *answers.floors(),
     ]
-    return part("model", findings, numbers)
+    return part("model", findings, answers.numbers)
 
 
 class _Answers:
-    """What both tracks answered, as arrays over the cases (n,)."""
+    """What both tracks answered, as arrays over the cases (n,); checks add to the ``numbers``."""
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: Cases, thresholds: Thresholds) -> None:
+        self._thresholds = thresholds
         self.malignant: BoolArray = np.array(cases.targets) == MALIGNANT
-        self.unseen: BoolArray = np.array(cases.unseen, dtype=np.bool_)
+        self._unseen: BoolArray = np.array(cases.unseen, dtype=np.bool_)
+        self.numbers: Numbers = {"cases": len(cases.targets), "unseen": int(self._unseen.sum())}
         stable, canary = np.array(cases.stable), np.array(cases.canary)
         stable_called = stable >= cases.stable_threshold
         self._differ: BoolArray = stable_called != (canary >= cases.canary_threshold)
@@ -55,15 +55,13 @@ class _Answers:
         self._loss: FloatArray = (canary - self.malignant) ** 2
         self._stable_loss: FloatArray = (stable - self.malignant) ** 2
 
-    def drop(
-        self, name: str, among: BoolArray, limit: float, limits: Thresholds, numbers: Numbers
-    ) -> Finding:
+    def drop(self, name: str, among: BoolArray, limit: float) -> Finding:
         """Compare the shares of right answers ``among`` some cases, by McNemar's exact test."""
         stable, canary = (float(each[among].mean()) for each in (self._stable_right, self._right))
         lost = int((self._stable_right & ~self._right)[among].sum())
         won = int((self._right & ~self._stable_right)[among].sum())
-        p = statistics.mcnemar(lost, won)
-        numbers |= {
+        p = tests.mcnemar(lost, won)
+        self.numbers |= {
             f"stable_{name}": stable,
             f"canary_{name}": canary,
             f"{name}_lost": lost,
@@ -74,47 +72,52 @@ class _Answers:
             f"{name} is {canary:.3f} where the stable's is {stable:.3f} "
             f"({lost} lost, {won} won, p = {p:.2g})"
         )
-        return Finding(_weigh(p, stable - canary > limit, limits), words)
+        return Finding(self._weigh(p, stable - canary > limit), words)
 
-    def brier(self, limits: Thresholds, numbers: Numbers) -> Finding:
+    def brier(self) -> Finding:
         """Compare the squared errors of the probabilities, by the paired t-test."""
         stable, canary = float(self._stable_loss.mean()), float(self._loss.mean())
-        p = statistics.increase(self._loss - self._stable_loss)
-        numbers |= {"stable_brier": stable, "canary_brier": canary, "brier_p_value": p}
+        p = tests.paired_t(self._loss - self._stable_loss)
+        self.numbers |= {"stable_brier": stable, "canary_brier": canary, "brier_p_value": p}
         words = f"the Brier score is {canary:.4f} where the stable's is {stable:.4f} (p = {p:.2g})"
-        return Finding(_weigh(p, canary - stable > limits.brier_increase, limits), words)
+        return Finding(self._weigh(p, canary - stable > self._thresholds.brier_increase), words)
 
-    def disagreement(self, limits: Thresholds, numbers: Numbers) -> Finding:
+    def disagreement(self) -> Finding:
         """Count the cases that the tracks decide differently."""
         share = float(self._differ.mean())
-        numbers["disagreement"] = share
-        if share > limits.max_disagreement:
+        self.numbers["disagreement"] = share
+        if share > self._thresholds.max_disagreement:
             words = f"{share:.1%} of the cases are decided differently, more than "
-            return Finding(Outcome.FAIL, f"{words}{limits.max_disagreement:.1%}")
+            return Finding(Outcome.FAIL, f"{words}{self._thresholds.max_disagreement:.1%}")
         return Finding(Outcome.PASS, f"{share:.1%} of the cases are decided differently")
 
-    def floors(self, limits: Thresholds, numbers: Numbers) -> list[Finding]:
+    def floors(self) -> list[Finding]:
         """Hold the canary's answers to the unseen cases against the floors."""
-        malignant, benign = self.unseen & self.malignant, self.unseen & ~self.malignant
+        malignant, benign = self._unseen & self.malignant, self._unseen & ~self.malignant
         fewest = min(int(malignant.sum()), int(benign.sum()))
-        if fewest < limits.min_unseen:
+        needed = self._thresholds.min_unseen
+        if fewest < needed:
             words = (
                 f"only {fewest} cases of the rarer class are unseen by both models, where the "
-                f"floors need {limits.min_unseen}: models of other data have seen other cases"
+                f"floors need {needed}: models of other data have seen other cases"
             )
             return [Finding(Outcome.INCONCLUSIVE, words)]
         sensitivity, specificity = (float(self._right[of].mean()) for of in (malignant, benign))
-        brier = float(self._loss[self.unseen].mean())
-        numbers |= {
+        brier = float(self._loss[self._unseen].mean())
+        self.numbers |= {
             "unseen_sensitivity": sensitivity,
             "unseen_specificity": specificity,
             "unseen_brier": brier,
         }
         return [
-            _floor("sensitivity", sensitivity, limits.sensitivity_floor),
-            _floor("specificity", specificity, limits.specificity_floor),
-            _ceiling("Brier score", brier, limits.brier_ceiling),
+            _floor("sensitivity", sensitivity, self._thresholds.sensitivity_floor),
+            _floor("specificity", specificity, self._thresholds.specificity_floor),
+            _ceiling("Brier score", brier, self._thresholds.brier_ceiling),
         ]
+
+    def _weigh(self, p: float, matters: bool) -> Outcome:
+        thresholds = self._thresholds
+        return weigh(p, matters, thresholds.case_significance, thresholds.case_suspicion)
 
 
 def _floor(name: str, value: float, least: float) -> Finding:
@@ -129,7 +132,3 @@ def _ceiling(name: str, value: float, most: float) -> Finding:
     if value > most:
         return Finding(Outcome.FAIL, f"{words}, above its ceiling of {most:g}")
     return Finding(Outcome.PASS, words)
-
-
-def _weigh(p: float, matters: bool, limits: Thresholds) -> Outcome:
-    return weigh(p, matters, limits.case_significance, limits.case_suspicion)

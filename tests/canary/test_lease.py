@@ -14,12 +14,12 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-import canary.holder
-from canary.holder import holder, is_alive
-from canary.releases import Holder
+import canary.lease
+from canary.lease import holder, is_alive
+from canary.store import Holder
 from tests.conftest import ROOT
 
-PRINT = "import canary.holder as h, msgspec; print(msgspec.json.encode(h.holder()).decode())"
+PRINT = "import canary.lease as h, msgspec; print(msgspec.json.encode(h.holder()).decode())"
 """What a module does, in a process that a playbook has started."""
 
 
@@ -115,4 +115,4 @@ def test_parent_that_may_not_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
         raise psutil.AccessDenied(process.pid)
 
     monkeypatch.setattr(psutil.Process, "cmdline", denied)
-    assert canary.holder.holder().pid == 0
+    assert canary.lease.holder().pid == 0

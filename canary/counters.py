@@ -1,16 +1,159 @@
-"""Where the counters come from: Prometheus when it watches the pods, otherwise the pods."""
+"""Read the pods' counters over time, and add up what each track has counted.
+
+They come from Prometheus when it watches the pods, and otherwise from the pods themselves. A
+counter is read again and again; what it gained between two readings counts. A process that was
+started anew begins at 0, and so does a pod that came after the step had begun.
+"""
 
 import math
 import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from canary.cluster import Cluster, UnreachableError, as_json
-from canary.recording import KEPT, START, PodRecord, Reading, Series, parse
+from canary.observation import Histogram, Track
+
+Labels = frozenset[tuple[str, str]]
+Series = tuple[str, Labels]
+Values = dict[Series, float]
+
+START: Series = ("process_start_time_seconds", frozenset())
+FAMILIES = ("requests_total", "request_duration_seconds_bucket", "predictions_total",
+            "probability_malignant_bucket")  # fmt: skip
+USERS, GENERATED = "app_", "app_generated_"
+NAMES = frozenset(f"{prefix}{family}" for prefix in (USERS, GENERATED) for family in FAMILIES)
+KEPT = NAMES | {"app_model_info", START[0]}
+
+
+class Reading(NamedTuple):
+    """All kept series of one pod at one time, in seconds since 1970."""
+
+    time: float
+    values: Values
+
+
+class PodRecord(NamedTuple):
+    """A pod's readings in order of time; ``is_new``: it came when the step had begun.
+
+    ``problem`` says why a ready pod could not be read when the step began, or ended.
+    """
+
+    track: str
+    is_new: bool
+    readings: list[Reading]
+    problem: str = ""
+
+
+def parse(exposition: str) -> Values:
+    """Return the kept series of a pod's /metrics; ValueError for what is not Prometheus text."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+        if sample.name in KEPT
+    }
+
+
+def gained(records: Iterable[PodRecord]) -> Values:
+    """Return what each counter gained, added up over the pods; ValueError when one is no number."""
+    total: Values = defaultdict(float)
+    for record in records:
+        before = Reading(-math.inf, {}) if record.is_new else None
+        for reading in record.readings:
+            if before is not None:
+                _add_gain(total, before, reading)
+            before = reading
+    return dict(total)
+
+
+def _add_gain(total: Values, before: Reading, after: Reading) -> None:
+    is_same_process = before.values.get(START) == after.values.get(START)
+    for series, value in after.values.items():
+        if series[0] in NAMES:
+            if not math.isfinite(value):
+                raise ValueError(f"a pod counts {value} {series[0]}")
+            total[series] += value - (before.values.get(series, 0.0) if is_same_process else 0.0)
+
+
+PROBES = frozenset({"/metrics", "/livez", "/readyz", "/health"})
+"""Endpoints that nobody's requests go to."""
+
+
+def track(
+    records: Iterable[PodRecord],
+    image: str,
+    restarts: int,
+    is_generated: bool = False,
+    down: int = 0,
+) -> Track:
+    """Return what the pods of one track did, of which ``down`` are not ready at the end.
+
+    Requests and errors are everybody's: of users' requests, which may be wrong, 5xx, and of
+    generated ones all but 2xx. ``restarts`` are those of containers. What is compared in detail,
+    latency and predictions, is that of generated requests alone if ``is_generated``: each is on a
+    new connection, so both tracks get a random share of the same. Users' connections are kept, and
+    stay with the pods that were there first.
+
+    Labels that are not the service's are kept or left out, for the judge to say that it is them.
+    ValueError when a counter is no number.
+    """
+    pods = list(records)
+    compared = GENERATED if is_generated else USERS
+    counters = gained(pods)
+    requests, generated, errors, generated_errors = 0.0, 0.0, 0.0, 0.0
+    predictions = {"malignant": 0, "benign": 0}
+    for (name, labels), value in counters.items():
+        label = dict(labels)
+        if name.endswith("requests_total") and label.get("endpoint") not in PROBES:
+            requests += value
+            status = label.get("status", "")
+            if name.startswith(GENERATED):
+                generated += value
+                generated_errors += 0 if status.startswith("2") else value
+            elif status.startswith("5"):
+                errors += value
+        if name == f"{compared}predictions_total":
+            prediction = label.get("prediction", "")
+            predictions[prediction] = predictions.get(prediction, 0) + int(value)
+    return Track(
+        image=image,
+        model_versions=sorted({version for pod in pods for version in _versions(pod)}),
+        requests=int(requests),
+        errors=int(errors + generated_errors),
+        latency=_histogram(counters, f"{compared}request_duration_seconds_bucket"),
+        predictions=predictions,
+        probabilities=_histogram(counters, f"{compared}probability_malignant_bucket"),
+        restarts=restarts,
+        generated=int(generated),
+        generated_errors=int(generated_errors),
+        down=down,
+    )
+
+
+def _versions(pod: PodRecord) -> Iterable[str]:
+    for reading in pod.readings[-1:]:
+        for name, labels in reading.values:
+            if name == "app_model_info":
+                yield dict(labels).get("model_version", "unknown")
+
+
+def _histogram(counters: Values, wanted: str) -> Histogram:
+    cumulative: dict[float, float] = defaultdict(float)
+    for (name, labels), value in counters.items():
+        label = dict(labels)
+        if name == wanted and label.get("endpoint") not in PROBES:
+            cumulative[float(label.get("le", "inf"))] += value
+    bounds = sorted(cumulative)
+    totals = [int(cumulative[bound]) for bound in bounds]
+    counts = [total - below for total, below in zip(totals, [0, *totals], strict=False)]
+    return Histogram(bounds[:-1], counts or [0])
+
 
 POLL_SECONDS = 2.0
 PROMETHEUS_PORT = 9090
@@ -132,10 +275,10 @@ class PrometheusSource:
             time.sleep(self._interval / 5)
 
     def _records(self, began: float, present: set[str]) -> list[PodRecord]:
-        window = math.ceil(self._clock() - began) + 1
+        seconds = math.ceil(self._clock() - began) + 1
         selector = _selector(self._namespace, f'__name__=~"{"|".join(sorted(KEPT))}"')
         readings: dict[tuple[str, str], dict[float, Reading]] = defaultdict(dict)
-        for each in self._query(f"{selector}[{window}s]"):
+        for each in self._query(f"{selector}[{seconds}s]"):
             metric = each["metric"]
             by_time = readings[metric["pod"], metric["version"]]
             for when, value in each["values"]:

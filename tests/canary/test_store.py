@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import canary.releases
+import canary.store
 from canary.cluster import KubernetesCluster, UnreachableError
-from canary.releases import (
+from canary.store import (
     Entry,
     Holder,
     RefusedError,
@@ -19,7 +19,7 @@ from canary.releases import (
     kept_image,
     last_release,
 )
-from canary.verbs import move
+from canary.transitions import move
 from tests.kubernetes_api import KubernetesApi, status
 
 NOW = 1000.0
@@ -119,7 +119,7 @@ def test_what_is_written_is_read(store: Store, connected: KubernetesApi) -> None
     writes = [each for each in connected.asked if not each.startswith("GET")]
     assert writes == [f"POST {CONFIG_MAPS}", f"PUT {CONFIG_MAP}"]
     kept = connected.config_maps[CONFIG_MAP]
-    assert kept["metadata"]["labels"] == canary.releases.LABELS
+    assert kept["metadata"]["labels"] == canary.store.LABELS
     assert '"action": "promoted"' in kept["data"]["releases.json"]  # for people, too
 
 
@@ -185,7 +185,7 @@ def test_unreadable(store: Store, connected: KubernetesApi, code: int) -> None:
 def test_cluster_that_does_not_answer_in_time(
     store: Store, connected: KubernetesApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canary.releases, "SECONDS", 0.2)
+    monkeypatch.setattr(canary.store, "SECONDS", 0.2)
     connected.delays[CONFIG_MAPS] = 1
     with pytest.raises(UnreachableError, match=r"cannot be written: .*timed out"):
         store.update(lambda before: Releases(run()))

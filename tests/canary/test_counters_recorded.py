@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary.recording import START, PodRecord, Reading, Series, Values, gained, parse
+from canary.counters import START, PodRecord, Reading, Series, Values, gained, parse
 
 REQUESTS: Series = (
     "app_requests_total",

@@ -5,10 +5,8 @@ import random
 import httpx2
 
 from bc_model.dataset import Dataset
-from canary.observation import Histogram, Track
-from canary.recording import START, PodRecord, Reading, Values, parse
-from canary.tracks import PROBES, track
-from canary.validity import labels_problem
+from canary.counters import PROBES, START, PodRecord, Reading, Values, parse, track
+from canary.observation import Histogram, Track, labels_problem
 
 NOTHING = Track("app:1", [], 0, 0, Histogram([], [0]), {"malignant": 0, "benign": 0},
                 Histogram([], [0]), 0, 0)  # fmt: skip
