@@ -61,7 +61,7 @@ def parse(exposition: str) -> Values:
 
 
 def gained(records: Iterable[PodRecord]) -> Values:
-    """Return what each counter gained, added up over the pods; ValueError when one is no number."""
+    """Return the sum over the pods of what each counter gained; ValueError when not a number."""
     total: Values = defaultdict(float)
     for record in records:
         before = Reading(-math.inf, {}) if record.is_new else None
@@ -101,7 +101,7 @@ def track(
     stay with the pods that were there first.
 
     Labels that are not the service's are kept or left out, for the judge to say that it is them.
-    ValueError when a counter is no number.
+    ValueError when a counter is not a number.
     """
     pods = list(records)
     compared = GENERATED if is_generated else USERS
@@ -249,7 +249,7 @@ class PrometheusSource:
 
     @contextmanager
     def watch(self) -> Iterator[list[PodRecord]]:
-        """Have the pods scraped before the block and after it, and take what lies between."""
+        """Wait for a scrape before the block and one after it, and take what lies between."""
         present = {pod.name for pod in self._cluster.pods()}
         records: list[PodRecord] = []
         began = self._await_scrapes()

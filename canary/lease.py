@@ -1,4 +1,4 @@
-"""Who runs the playbook, and whether they still do."""
+"""Find out which playbook holds a run, and whether it still runs."""
 
 import getpass
 import os
@@ -29,7 +29,7 @@ def holder() -> Holder:
 
 
 def is_alive(holder: Holder) -> bool:
-    """Tell whether it still runs; where that cannot be known, it is taken for yes."""
+    """Return whether it still runs; yes where that cannot be known."""
     if holder.host != socket.gethostname() or not holder.pid:
         return True
     try:

@@ -72,8 +72,8 @@ class Observation(Struct, frozen=True):
 
     ``cases`` is None when they could not be asked; ``problem`` says why something could not be
     measured. Of the ``sent`` generated requests, ``lost`` failed where no pod counts an error: they
-    were refused, cut off or not answered in time, or a proxy answered them. ``failures`` tells a
-    few in words.
+    were refused, cut off or not answered in time, or a proxy answered them. ``failures``
+    describes a few.
     """
 
     started: str
@@ -88,7 +88,7 @@ class Observation(Struct, frozen=True):
 
 
 FEW = 3
-"""How many failures of the traffic are told in full."""
+"""How many failures of the traffic are described in full."""
 
 
 def whole(observations: Sequence[Observation]) -> Observation:
@@ -204,7 +204,7 @@ def cases_problem(cases: Cases) -> str:
     ):
         probabilities = np.array([*answers, threshold], dtype=np.float64)
         if not ((probabilities >= 0) & (probabilities <= 1)).all():
-            return f"the {name} answered a labelled case with what is no probability"
+            return f"the {name} answered a labelled case with something that is not a probability"
     return ""
 
 

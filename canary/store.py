@@ -1,4 +1,4 @@
-"""What is under way, and what was: a canary's run and the history of releases.
+"""Store the run under way and the history of releases.
 
 Both are in one ConfigMap, so that the end of a run and its entry in the history are one write. A
 write goes through only if nobody else has written since.
@@ -93,7 +93,7 @@ def last_release(releases: Releases) -> Entry | None:
 def kept_image(releases: Releases, deployed: str, wanted: str) -> tuple[str, str]:
     """Return the image that stays deployed though ``wanted`` is another, and why; or nothing.
 
-    What promotions and rollbacks have replaced, one after the other, does not come back by itself,
+    What promotions and rollbacks have replaced, one after the other, does not come back unasked,
     and while a canary is tried, what it is compared with stays what it is.
     """
     if not wanted or deployed == wanted:

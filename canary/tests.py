@@ -2,7 +2,7 @@
 
 The canary's share of the requests grows from step to step, and how busy the cluster is changes
 too. So the tracks are compared within each step, and the comparisons are summed: what a step
-does to both of them is no difference.
+does to both of them is not a difference.
 """
 
 from collections.abc import Iterable, Sequence

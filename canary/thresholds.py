@@ -1,4 +1,4 @@
-"""The limits of the judge: each with its default, and why it is that."""
+"""Define the thresholds of the judge, each with its default and the reason for it."""
 
 import difflib
 from collections.abc import Mapping

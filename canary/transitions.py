@@ -1,4 +1,4 @@
-"""What a playbook does with a run: each verb finds where things stand, and can be done again."""
+"""Move a run from state to state: each transition can be repeated, and says why it is refused."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ BY_HAND = "by hand"
 
 
 class Claim(Struct, frozen=True):
-    """What a playbook notes on a run that it begins, or takes from another; as in ``Run``."""
+    """A playbook's claim on a run that it begins or takes over; the fields are those of ``Run``."""
 
     id: str
     started: str
@@ -42,7 +42,7 @@ def begin(releases: Releases, claim: Claim, stable_image: str, canary_image: str
 
 
 def is_interrupted(run: Run | None, now: float, is_alive: Callable[[Holder], bool]) -> bool:
-    """Tell whether the playbook that had a run is gone, as far as can be seen from here."""
+    """Return whether the playbook that had a run is gone, as far as can be seen from here."""
     if run is None or run.phase == "waiting":
         return False
     return now >= run.expires or not is_alive(run.holder)
@@ -51,10 +51,10 @@ def is_interrupted(run: Run | None, now: float, is_alive: Callable[[Holder], boo
 def recover(releases: Releases, claim: Claim, interrupted: bool) -> Releases:
     """Return the releases with the ``interrupted`` run taken over, to be brought to its end.
 
-    What was decided is carried out; a canary that was still tested is taken away.
+    What was decided is carried out; a canary that was still being tested is removed.
     """
     if not (releases.run and interrupted):
-        raise RefusedError("Nothing was interrupted any more: try again")
+        raise RefusedError("Nothing is interrupted any more: try again")
     phase = "stopping" if releases.run.phase == "testing" else releases.run.phase
     return replace(releases, run=_taken(releases.run, claim, phase, "interrupted"))
 
@@ -80,15 +80,15 @@ def promote(
     if interrupted:
         raise RefusedError(
             f"The canary {run.canary_image} was interrupted while it was {run.phase}:"
-            " playbooks/rollback.yml takes it away, playbooks/canary.yml tries it anew"
+            " playbooks/rollback.yml removes it, playbooks/canary.yml tries it again"
         )
     if run.phase != "waiting":
         raise RefusedError(_busy(run))
     if run.verdict != Outcome.PASS and not override:
         raise RefusedError(
             f"The canary {run.canary_image} has not passed ({run.verdict or 'no verdict'}):"
-            " playbooks/rollback.yml takes it away, -e canary_override=true promotes it all the"
-            " same"
+            " playbooks/rollback.yml removes it, -e canary_override=true promotes it"
+            " anyway"
         )
     note = BY_HAND if run.verdict == Outcome.PASS else f"{BY_HAND}, overriding the verdict"
     return replace(releases, run=_taken(run, claim, "promoting", note))
@@ -98,7 +98,7 @@ def roll_back(releases: Releases, claim: Claim, deployed: str, beside: str) -> R
     """Return the releases with the end of the canary, or else of the last promotion, under way.
 
     A run is taken whoever holds it; ``beside`` is the image of a canary that runs, and empty where
-    none does. Nothing changes when there is nothing to go back behind.
+    none does. Nothing changes when there is nothing to undo.
 
     Raises:
         RefusedError: what was promoted last is not what is ``deployed``.
@@ -150,7 +150,7 @@ def move(
 def finish(releases: Releases, id: str, deployed: str, when: str, who: str) -> Releases:
     """Return the releases with nothing under way, and the end of the run in the history.
 
-    When not its target is ``deployed``, it was in vain. RefusedError when it is not ours any more.
+    If its target is not ``deployed``, it has failed. RefusedError when it is not ours any more.
     """
     run = mine(releases, id)
     is_done = deployed == run.target
@@ -172,7 +172,7 @@ def finish(releases: Releases, id: str, deployed: str, when: str, who: str) -> R
 def mine(releases: Releases, id: str) -> Run:
     """Return the run ``id``; RefusedError when somebody has ended it, or taken it."""
     if releases.run is None or releases.run.id != id:
-        raise RefusedError("Somebody else has ended this canary: playbooks/status.yml tells more")
+        raise RefusedError("Somebody else has ended this canary: see playbooks/status.yml")
     return releases.run
 
 
@@ -185,6 +185,6 @@ def _taken(run: Run, claim: Claim, phase: str, note: str) -> Run:
 
 def _busy(run: Run) -> str:
     return (
-        f"{run.holder} tries the canary {run.canary_image} since {run.started}: wait for its end,"
-        " or end it: playbooks/rollback.yml"
+        f"{run.holder} has been trying the canary {run.canary_image} since {run.started}: wait,"
+        " or end it with playbooks/rollback.yml"
     )

@@ -151,7 +151,7 @@ def test_begin_while_this_playbook_tries_another(
     releases: Command, begun: Object, served: KubernetesApi
 ) -> None:
     message = releases.fails("begin", "app:3")
-    assert message.startswith(f"{holder()} tries the canary app:2 since ")
+    assert message.startswith(f"{holder()} has been trying the canary app:2 since ")
     assert kept(served)["run"] == begun
 
 

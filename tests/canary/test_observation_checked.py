@@ -100,15 +100,15 @@ def test_a_part_of_the_traffic(part: str, changes: dict[str, Any], reason: str) 
         ({"targets": [0, 2] * 250}, "The labelled cases are not of both classes, 0 and 1."),
         (
             {"canary": [NAN] + [0.5] * 499},
-            "The canary answered a labelled case with what is no probability.",
+            "The canary answered a labelled case with something that is not a probability.",
         ),
         (
             {"stable": [1.5] + [0.5] * 499},
-            "The stable answered a labelled case with what is no probability.",
+            "The stable answered a labelled case with something that is not a probability.",
         ),
         (
             {"canary_threshold": NAN},
-            "The canary answered a labelled case with what is no probability.",
+            "The canary answered a labelled case with something that is not a probability.",
         ),
     ],
 )

@@ -45,7 +45,7 @@ def test_begin_when_nothing_is_under_way() -> None:
 
 @pytest.mark.parametrize("phase", sorted(set(PHASES) - {"waiting"}))
 def test_begin_while_another_is_tried(phase: str) -> None:
-    with pytest.raises(RefusedError, match=r"^me@here tries the canary app:2 since 2026-05-04: "):
+    with pytest.raises(RefusedError, match=r"^me@here has been trying the canary app:2 since 2026"):
         begin(Releases(run(phase=phase)), CLAIM, "app:1", "app:2")
 
 
@@ -123,7 +123,7 @@ def test_promote_what_was_interrupted_undecided(phase: str) -> None:
 
 @pytest.mark.parametrize("phase", ["testing", "promoting", "stopping", "rolling back"])
 def test_promote_what_another_playbook_has(phase: str) -> None:
-    with pytest.raises(RefusedError, match=r"^me@here tries the canary app:2 since "):
+    with pytest.raises(RefusedError, match=r"^me@here has been trying the canary app:2 since "):
         promoted(Releases(run(phase=phase)), override=True)
 
 
