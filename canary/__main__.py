@@ -73,8 +73,8 @@ def _check(_: argparse.Namespace) -> Object:
 def _step(options: argparse.Namespace) -> Object:
     from canary.steps import Task, take
 
-    task = _input(Task)
-    return _builtins(take(_cluster(options), task))
+    seen: Object = msgspec.to_builtins(take(_cluster(options), _input(Task)))
+    return seen
 
 
 def _report(options: argparse.Namespace) -> Object:
@@ -114,27 +114,26 @@ def _releases(options: argparse.Namespace) -> Object:
     cluster = _cluster(options)
     store = Store(cluster)
     before, tracks = store.read(), _deployed(cluster)
-    if options.dry_run:
+    after = before
+    if options.action == "look":
+        pass
+    elif options.dry_run:
         _change(options, before, tracks)
-        after = before
     else:
         after = store.update(lambda found: _change(options, found, tracks))
-        tracks = tracks if options.action == "look" else _deployed(cluster)
-    found = _builtins(after)
+        tracks = _deployed(cluster)
     return {
         "changed": after != before,
         "tracks": msgspec.to_builtins(tracks),
-        "run": found["run"] or {},
+        "run": msgspec.to_builtins(after.run) or {},
         "target": after.run.target if after.run else "",
         "is_interrupted": transitions.is_interrupted(after.run, time.time(), is_alive),
-        "history": found["history"],
+        "history": msgspec.to_builtins(after.history),
     }
 
 
 def _change(options: argparse.Namespace, before: Releases, tracks: dict[str, Deployed]) -> Releases:
     """Return what the action makes of the releases."""
-    if options.action == "look":
-        return before
     now, who, stable = time.time(), holder(), tracks["stable"].image
     interrupted = transitions.is_interrupted(before.run, now, is_alive)
     moment = datetime.fromtimestamp(now, UTC)
@@ -175,11 +174,6 @@ def _cluster(options: argparse.Namespace) -> KubernetesCluster:
 def _input(kind: type[Input]) -> Input:
     """Return what standard input has; Ansible may give numbers as text."""
     return msgspec.json.decode(sys.stdin.read(), type=kind, strict=False)
-
-
-def _builtins(value: object) -> Object:
-    found: Object = msgspec.to_builtins(value)
-    return found
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,8 +11,8 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, NamedTuple, Protocol
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -169,18 +169,6 @@ LABELS = frozenset({"endpoint", "method", "status", "le", "prediction", "model_v
 """Labels of the service's own; all others come from what Prometheus knows of the pod."""
 
 
-class Source(Protocol):
-    """Counters of the pods of both tracks."""
-
-    name: str
-
-    def watch(self) -> AbstractContextManager[list[PodRecord]]:
-        """Give a list that holds, after the block, what the counters did during it.
-
-        UnreachableError when the cluster, or a Prometheus that watches the pods, does not answer.
-        """
-
-
 class PodSource:
     """The pods themselves, asked through the API server."""
 
@@ -295,6 +283,10 @@ class PrometheusSource:
 
     def _query(self, query: str) -> list[dict[str, Any]]:
         return _query(self._cluster, self._service, query)
+
+
+Source = PodSource | PrometheusSource
+"""Either gives, by ``watch``, a list that holds after the block what the counters did during it."""
 
 
 def choose_source(cluster: Cluster, service: str, namespace: str) -> Source:

@@ -162,13 +162,7 @@ def table(report: Report) -> str:
 
 def html(report: Report) -> str:
     """Return the report as one page that needs no other file and runs no script."""
-    size = {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "left": LEFT,
-        "right": RIGHT,
-        "bottom": BOTTOM,
-    }
+    size = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "bottom": BOTTOM}
     return _PAGE.render(
         report=report,
         charts=_charts(report.observations) if report.observations else [],

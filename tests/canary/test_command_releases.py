@@ -57,7 +57,8 @@ NOTHING = {
 
 
 def test_look_at_nothing(releases: Command, served: KubernetesApi) -> None:
-    result = releases("look")
+    result = releases("look", check=True)
+    assert result == releases("look")
     assert {name: result[name] for name in NOTHING} == NOTHING
     assert served.config_maps == {}
 
