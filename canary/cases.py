@@ -81,7 +81,7 @@ def ask_cases(cluster: Cluster, labelled: LabelledCases) -> Cases:
 
 
 def warm_up(cluster: Cluster, labelled: LabelledCases) -> None:
-    """Have each pod of the canary answer a few cases: its first answers take longer."""
+    """Ask each pod of the canary a few cases: its first answers take longer."""
     for pod in cluster.pods():
         if pod.track == "canary" and pod.is_ready:
             _warm_up(cluster, pod.name, labelled)
@@ -92,7 +92,7 @@ def _warm_up(cluster: Cluster, pod: str, labelled: LabelledCases) -> None:
         try:
             _ask(cluster, pod, case, failures=TRIES - 1)
         except UnreachableError:
-            return  # the window will show it; many pods that hang would take very long here
+            return  # the step will show it; many pods that hang would take very long here
 
 
 def _unseen(labelled: LabelledCases) -> set[bytes]:

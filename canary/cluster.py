@@ -1,4 +1,4 @@
-"""What the canary needs of the cluster: its pods, and their HTTP ports through the API server."""
+"""Reach the cluster: its pods, and their HTTP ports through the API server."""
 
 import base64
 import json
@@ -193,7 +193,7 @@ def _deployed(item: dict[str, Any]) -> Deployed:
 
 
 def as_json(content: bytes) -> Any:
-    """Return a JSON answer; UnreachableError when it is none."""
+    """Return a JSON answer; UnreachableError when it is not JSON."""
     try:
         return json.loads(content)
     except ValueError as error:

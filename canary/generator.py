@@ -28,7 +28,7 @@ MOST_SECONDS = 24 * 60 * 60
 
 @dataclass
 class Sent:
-    """What became of the requests, as the client saw it: ``failures`` tells each that failed."""
+    """Results of the requests as the client saw them; ``failures`` describes each that failed."""
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)

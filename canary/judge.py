@@ -2,28 +2,57 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from canary.model import model
-from canary.observation import Observation
+from canary.model_check import model
+from canary.observation import Observation, whole
 from canary.thresholds import Thresholds
-from canary.traffic import errors, latency, predictions
+from canary.traffic_check import errors, latency, predictions
 from canary.verdict import Outcome, Part, Verdict, decisive, unmeasured
-from canary.windows import whole
 
-__all__ = ["Outcome", "Part", "Verdict", "judge"]
+__all__ = ["Outcome", "Part", "Seen", "Step", "Verdict", "concluded", "judge", "reasons"]
 
 
-def judge(windows: Sequence[Observation], thresholds: Thresholds) -> Verdict:
-    """Return the verdict on at least one window of a run.
+class Step(Struct, frozen=True, kw_only=True):
+    """One step of the run; ``verdict`` is on everything since the run's start.
+
+    ``seconds`` is how long it took. A split is the canary's share of the requests, from 0 to 1;
+    the observed one is None when there were no requests.
+    """
+
+    stable_replicas: int
+    canary_replicas: int
+    seconds: float
+    requested_split: float
+    observed_split: float | None
+    verdict: Verdict
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What a run has seen so far, with the verdict on all of it and its ``reasons``.
+
+    ``model_versions`` are the canary's; ``summary`` is the last step in one line.
+    """
+
+    observations: list[Observation] = []
+    steps: list[Step] = []
+    model_versions: list[str] = []
+    outcome: Outcome = Outcome.INCONCLUSIVE
+    reasons: list[str] = []
+    summary: str = ""
+
+
+def judge(observations: Sequence[Observation], thresholds: Thresholds) -> Verdict:
+    """Return the verdict on at least one step of a run.
 
     It fails if any part does, and passes only if every part does.
 
     Raises:
-        ValueError: a histogram's bounds have changed from one window to another.
+        ValueError: a histogram's bounds have changed from one step to another.
     """
-    seen = whole(windows)
-    traffic = [judged(windows, thresholds) for judged in (errors, latency, predictions)]
+    seen = whole(observations)
+    traffic = [judged(observations, thresholds) for judged in (errors, latency, predictions)]
     if seen.problem and seen.cases is not None:
         traffic = [_incomplete(part, seen.problem) for part in traffic]
     parts = [*traffic, model(seen, thresholds)]
@@ -35,3 +64,19 @@ def _incomplete(part: Part, problem: str) -> Part:
     if part.outcome in (Outcome.FAIL, Outcome.ERROR):
         return part
     return replace(unmeasured(part.name, problem), numbers=part.numbers)
+
+
+def reasons(verdict: Verdict) -> list[str]:
+    """Return what each part of the verdict says, in one line."""
+    return [f"{part.name}: {part.outcome}: {part.reason}" for part in verdict.parts]
+
+
+def concluded(steps: Sequence[Step], outcome: Outcome, why: Sequence[str]) -> Verdict:
+    """Return the verdict of the last of the ``steps``, and before it ``why`` the run ended else.
+
+    Reasons that are that verdict's own are not repeated.
+    """
+    judged = steps[-1].verdict if steps else Verdict(outcome, [])
+    other = " ".join(reason for reason in why if reason not in reasons(judged))
+    parts = [Part("run", outcome, other, {}), *judged.parts] if other else judged.parts
+    return Verdict(outcome, parts)

@@ -1,5 +1,13 @@
-"""What was seen of the stable track and of the canary in one window: all that the judge knows."""
+"""Describe what was seen of the stable track and of the canary in a step: all that the judge knows.
 
+One step is one observation; those of a run can be merged, and are checked before they are judged.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from itertools import pairwise
+
+import numpy as np
 from msgspec import Struct
 
 
@@ -15,14 +23,14 @@ class Histogram(Struct, frozen=True):
 
 
 class Track(Struct, frozen=True):
-    """What one track did in the window.
+    """What one track did in the step.
 
     ``requests`` are those on the endpoints that clients call, without probes and /metrics;
     ``generated`` of them came from the traffic generator. ``errors`` are users' requests answered
     with 500 or more, and the ``generated_errors``: generated ones, which are all valid, answered
     with other than 2xx. ``latency`` is in seconds. ``predictions`` counts answers by ``malignant``
     and ``benign``, ``probabilities`` the answered probabilities of malignant. ``restarts`` are
-    those of the pods' containers since the pods came; ``down`` pods were there in the window, and
+    those of the pods' containers since the pods came; ``down`` pods were there in the step, and
     are gone or not ready at its end.
     """
 
@@ -60,12 +68,12 @@ class Cases(Struct, frozen=True):
 
 
 class Observation(Struct, frozen=True):
-    """Both tracks in the window from ``started`` to ``ended`` (ISO 8601, UTC).
+    """Both tracks in the step from ``started`` to ``ended`` (ISO 8601, UTC).
 
     ``cases`` is None when they could not be asked; ``problem`` says why something could not be
     measured. Of the ``sent`` generated requests, ``lost`` failed where no pod counts an error: they
-    were refused, cut off or not answered in time, or a proxy answered them. ``failures`` tells a
-    few in words.
+    were refused, cut off or not answered in time, or a proxy answered them. ``failures``
+    describes a few.
     """
 
     started: str
@@ -77,3 +85,128 @@ class Observation(Struct, frozen=True):
     sent: int = 0
     lost: int = 0
     failures: list[str] = []
+
+
+FEW = 3
+"""How many failures of the traffic are described in full."""
+
+
+def whole(observations: Sequence[Observation]) -> Observation:
+    """Return at least one step as one observation; the cases are those that were asked last.
+
+    ValueError when the histograms' bounds have changed between them.
+    """
+    return reduce(_merge, observations)
+
+
+def split(observation: Observation) -> float | None:
+    """Return the canary's share of the requests, if there were any."""
+    requests = observation.stable.requests + observation.canary.requests
+    return observation.canary.requests / requests if requests else None
+
+
+def _merge(earlier: Observation, later: Observation) -> Observation:
+    return Observation(
+        started=earlier.started,
+        ended=later.ended,
+        stable=_merged(earlier.stable, later.stable),
+        canary=_merged(earlier.canary, later.canary),
+        cases=later.cases or earlier.cases,
+        problem=" ".join(filter(None, (earlier.problem, later.problem))),
+        sent=earlier.sent + later.sent,
+        lost=earlier.lost + later.lost,
+        failures=[*earlier.failures, *later.failures][:FEW],
+    )
+
+
+def _merged(earlier: Track, later: Track) -> Track:
+    return Track(
+        image=later.image,
+        model_versions=sorted({*earlier.model_versions, *later.model_versions}),
+        requests=earlier.requests + later.requests,
+        errors=earlier.errors + later.errors,
+        latency=_add(earlier.latency, later.latency),
+        predictions={
+            name: earlier.predictions.get(name, 0) + later.predictions.get(name, 0)
+            for name in {**earlier.predictions, **later.predictions}
+        },
+        probabilities=_add(earlier.probabilities, later.probabilities),
+        restarts=max(earlier.restarts, later.restarts),
+        generated=earlier.generated + later.generated,
+        generated_errors=earlier.generated_errors + later.generated_errors,
+        down=max(earlier.down, later.down),
+    )
+
+
+def _add(earlier: Histogram, later: Histogram) -> Histogram:
+    """Return the sum; a step without any reading has no bounds."""
+    if not earlier.bounds or not later.bounds:
+        return later if later.bounds else earlier
+    if earlier.bounds != later.bounds:
+        raise ValueError("the buckets of a histogram have changed under way")
+    return Histogram(
+        later.bounds, [a + b for a, b in zip(earlier.counts, later.counts, strict=True)]
+    )
+
+
+def counts_problem(name: str, track: Track) -> str:
+    """Return what is wrong with the counts of the track called ``name``; nothing when all is well.
+
+    Counters that were reset, or rates in their place, show as negative or broken numbers.
+    """
+    counts = (track.requests, track.errors, track.restarts)
+    if not all(_is_count(count) for count in counts):
+        return f"a count of the {name} is not a whole number of at least 0"
+    if track.errors > track.requests:
+        return f"the {name} has {track.errors} errors among {track.requests} requests"
+    return ""
+
+
+def histogram_problem(what: str, stable: Histogram, canary: Histogram) -> str:
+    """Return what is wrong with a histogram of either track, or keeps the two from comparison."""
+    for name, histogram in (("stable", stable), ("canary", canary)):
+        bounds = histogram.bounds
+        if not (bounds and np.isfinite(bounds).all() and bounds[0] > 0):
+            return f"the {what} histogram of the {name} has no finite positive bounds"
+        if any(low >= high for low, high in pairwise(bounds)):
+            return f"the bounds of the {name}'s {what} histogram do not ascend"
+        if len(histogram.counts) != len(bounds) + 1:
+            return (
+                f"the {name}'s {what} histogram has {len(histogram.counts)} counts for "
+                f"{len(bounds)} bounds"
+            )
+        if not all(_is_count(count) for count in histogram.counts):
+            return f"a count of the {name}'s {what} histogram is not a whole number of at least 0"
+    if stable.bounds != canary.bounds:
+        return f"the tracks' {what} histograms have different bounds"
+    return ""
+
+
+def labels_problem(name: str, track: Track) -> str:
+    """Return what is wrong with the counts of predictions."""
+    if set(track.predictions) - {"malignant", "benign"}:
+        return f"the {name} counts predictions other than malignant and benign"
+    if not all(_is_count(count) for count in track.predictions.values()):
+        return f"a count of the {name}'s predictions is not a whole number of at least 0"
+    return ""
+
+
+def cases_problem(cases: Cases) -> str:
+    """Return what is wrong with the labelled cases."""
+    lengths = {len(cases.targets), len(cases.unseen), len(cases.stable), len(cases.canary)}
+    if len(lengths) != 1:
+        return "the labelled cases are not answered one for one"
+    if set(cases.targets) != {0, 1}:
+        return "the labelled cases are not of both classes, 0 and 1"
+    for name, answers, threshold in (
+        ("stable", cases.stable, cases.stable_threshold),
+        ("canary", cases.canary, cases.canary_threshold),
+    ):
+        probabilities = np.array([*answers, threshold], dtype=np.float64)
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():
+            return f"the {name} answered a labelled case with something that is not a probability"
+    return ""
+
+
+def _is_count(value: float) -> bool:
+    return value >= 0 and value == int(value) if np.isfinite(value) else False

@@ -1,16 +1,13 @@
-"""One window of a canary: traffic, counters, and the labelled cases."""
+"""One step of a canary: traffic, counters, and the labelled cases."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from canary.cases import LabelledCases, ask_cases, read_cases, warm_up
 from canary.cluster import Cluster, Pod, UnreachableError
+from canary.counters import PodRecord, Source, track
 from canary.generator import check, generate
-from canary.observation import Cases, Observation, Track
-from canary.recording import PodRecord
-from canary.source import Source
-from canary.tracks import track
-from canary.windows import FEW
+from canary.observation import FEW, Cases, Observation, Track
 
 
 class Images(NamedTuple):

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from canary.cluster import Cluster, Pod
-from canary.recording import PodRecord
-from canary.releases import Entry, Releases, Run
-from canary.source import PodSource
-from canary.tracks import track
+from canary.counters import PodRecord, PodSource, track
+from canary.store import Entry, Releases, Run
 
 TRACKS = ("stable", "canary")
 

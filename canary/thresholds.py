@@ -1,8 +1,8 @@
-"""The limits of the judge: each with its default, and why it is that."""
+"""Define the thresholds of the judge, each with its default and the reason for it."""
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,170 +15,125 @@ CountFromZero = Annotated[int, Meta(ge=0, extra={"must": "a whole number of at l
 
 
 class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every limit of the judge; a difference counts when it is both large and beyond chance.
+    """Every threshold of the judge; a difference counts when it is both large and beyond chance.
 
     Raises:
-        ValueError: a limit has a value that makes no sense; the message names every such one.
+        ValueError: a value makes no sense; the message names every such one.
     """
 
     significance: Annotated[
         Share,
-        Meta(
-            description="A difference between the tracks' traffic is proven, and fails, below this "
-            "p-value: two looks with six tests each stay together near 1 run in 100, by chance "
-            "alone, and the difference has to be large as well."
-        ),
+        "A difference between the tracks' traffic is proven, and fails, below this p-value: two "
+        "steps with six tests each stay together near 1 run in 100, by chance alone, and the "
+        "difference has to be large as well.",
     ] = 0.001
     suspicion: Annotated[
         Share,
-        Meta(
-            description="Below this p-value a difference as large is suspected, and inconclusive: "
-            "it takes ten times the evidence to blame the canary than to want a second look."
-        ),
+        "Below this p-value a difference as large is suspected, and inconclusive: it takes ten "
+        "times the evidence to blame the canary than to want a second look.",
     ] = 0.01
     min_requests: Annotated[
         Count,
-        Meta(
-            description="Fewer requests, or predictions, of either track pass nothing; the first "
-            "default step gives a canary 300, and 4 errors among 200 are suspect."
-        ),
+        "Fewer requests, or predictions, of either track pass nothing; the first default step "
+        "gives a canary 300, and 4 errors among 200 are suspect.",
     ] = 200
     max_restarts: Annotated[
         CountFromZero,
-        Meta(description="A container that runs well does not restart at all while it is tried."),
+        "A container that runs well does not restart at all while it is tried.",
     ] = 0
     error_difference: Annotated[
         Share,
-        Meta(
-            description="By how much the canary's error rate must be above the stable's to matter, "
-            "and which share of its requests may be lost: "
-            "half a point would eat a 99.5 % objective alone."
-        ),
+        "By how much the canary's error rate must be above the stable's to matter, and which "
+        "share of its requests may be lost: half a point would eat a 99.5 % objective alone.",
     ] = 0.005
     error_ceiling: Annotated[
         Share,
-        Meta(
-            description="An error rate above this fails even when the stable's is the same: "
-            "nothing is promoted into an outage."
-        ),
+        "An error rate above this fails even when the stable's is the same: nothing is promoted "
+        "into an outage.",
     ] = 0.05
     latency_superiority: Annotated[
         Superiority,
-        Meta(
-            description="Probability that a request to the canary takes longer than one to the "
-            "stable, from which the difference matters; 0.5 is none, and 0.56, 0.64 and 0.71 are "
-            "small, medium and large (Cohen's d of 0.2, 0.5 and 0.8)."
-        ),
+        "Probability that a request to the canary takes longer than one to the stable, from "
+        "which the difference matters; 0.5 is none, and 0.56, 0.64 and 0.71 are small, medium "
+        "and large (Cohen's d of 0.2, 0.5 and 0.8).",
     ] = 0.6
     latency_ratio: Annotated[
         Ratio,
-        Meta(
-            description="The canary's median must be this many times the stable's as well: pods of "
-            "one image differed by 7 % when measured, and 1.5 times has to be seen."
-        ),
+        "The canary's median must be this many times the stable's as well: pods of one image "
+        "differed by 7 % when measured, and 1.5 times has to be seen.",
     ] = 1.25
     slow_share: Annotated[
         Share,
-        Meta(
-            description="By how much the share of slow requests must be above the stable's to "
-            "matter; slow is what takes latency_ratio times longer than 95 % of the stable's, so "
-            "these are at most 5 % and would double."
-        ),
+        "By how much the share of slow requests must be above the stable's to matter; slow is "
+        "what takes latency_ratio times longer than 95 % of the stable's, so these are at most "
+        "5 % and would double.",
     ] = 0.05
     label_difference: Annotated[
         Share,
-        Meta(
-            description="By how much the share of malignant answers may differ: retrained models "
-            "differ by less than 1 point, swapped labels by 25."
-        ),
+        "By how much the share of malignant answers may differ: retrained models differ by less "
+        "than 1 point, swapped labels by 25.",
     ] = 0.15
     score_distance: Annotated[
         Share,
-        Meta(
-            description="How far the score distributions may be apart, as Wasserstein distance, "
-            "that is in mean probability: retrained models come to "
-            "0.014, a model of shuffled labels to 0.44."
-        ),
+        "How far the score distributions may be apart, as Wasserstein distance, that is in mean "
+        "probability: retrained models come to 0.014, a model of shuffled labels to 0.44.",
     ] = 0.15
     case_significance: Annotated[
         Share,
-        Meta(
-            description="The p-value below which the labelled cases prove the canary worse: they "
-            "are the same at each look, so there is one look only."
-        ),
+        "The p-value below which the labelled cases prove the canary worse: they are the same "
+        "in each step, so this is one test.",
     ] = 0.01
     case_suspicion: Annotated[
         Share,
-        Meta(description="The p-value below which they make it suspect: the usual 1 in 20."),
+        "The p-value below which they make it suspect: the usual 1 in 20.",
     ] = 0.05
     sensitivity_drop: Annotated[
         Share,
-        Meta(
-            description="By how much sensitivity must fall to matter: five of the 212 malignant "
-            "cases; another C alone moves it by up to four."
-        ),
+        "By how much sensitivity must fall to matter: five of the 212 malignant cases; another "
+        "C alone moves it by up to four.",
     ] = 0.02
     accuracy_drop: Annotated[
         Share,
-        Meta(
-            description="By how much accuracy must fall to matter: six of 569 cases; another C "
-            "alone moves it by up to five."
-        ),
+        "By how much accuracy must fall to matter: six of 569 cases; another C alone moves it "
+        "by up to five.",
     ] = 0.01
     brier_increase: Annotated[
         Share,
-        Meta(
-            description="By how much the Brier score must rise to matter: from C = 30 to C = 0.3 "
-            "it rises by 0.0087, for the cases fitted on alone; from C = 1 to an underfit C = 0.1 "
-            "by 0.0124."
-        ),
+        "By how much the Brier score must rise to matter: from C = 30 to C = 0.3 it rises by "
+        "0.0087, for the cases fitted on alone; from C = 1 to an underfit C = 0.1 by 0.0124.",
     ] = 0.01
     max_disagreement: Annotated[
         Share,
-        Meta(
-            description="Share of cases that the tracks may decide differently: retrained models "
-            "do in up to 1.8 %, and a person should "
-            "see the reasons for nearly three times that."
-        ),
+        "Share of cases that the tracks may decide differently: retrained models do in up to "
+        "1.8 %, and a person should see the reasons for nearly three times that.",
     ] = 0.05
     min_unseen: Annotated[
         Count,
-        Meta(
-            description="Fewer unseen cases of either class say nothing about a floor: one error "
-            "among ten moves a share by 10 points."
-        ),
+        "Fewer unseen cases of either class say nothing about a floor: one error among ten "
+        "moves a share by 10 points.",
     ] = 10
     sensitivity_floor: Annotated[
         Share,
-        Meta(
-            description="Least sensitivity over the unseen cases: at most 4 of 42 missed; a model "
-            "with the cross-validated 0.970 falls below by chance in under 1 in 100, the present "
-            "one misses 1."
-        ),
+        "Least sensitivity over the unseen cases: at most 4 of 42 missed; a model with the "
+        "cross-validated 0.970 falls below by chance in under 1 in 100, the present one misses "
+        "1.",
     ] = 0.9
     specificity_floor: Annotated[
         Share,
-        Meta(
-            description="Least specificity over the unseen cases: at most 7 of 72 wrongly called "
-            "malignant; the present model does so for 3."
-        ),
+        "Least specificity over the unseen cases: at most 7 of 72 wrongly called malignant; the "
+        "present model does so for 3.",
     ] = 0.9
     brier_ceiling: Annotated[
         Share,
-        Meta(
-            description="Largest Brier score over the unseen cases: 2.6 standard errors "
-            "(of 0.009) above the cross-validated 0.0168; the present model has 0.022, the base "
-            "rate alone 0.23."
-        ),
+        "Largest Brier score over the unseen cases: 2.6 standard errors (of 0.009) above the "
+        "cross-validated 0.0168; the present model has 0.022, the base rate alone 0.23.",
     ] = 0.04
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
         _values({name: getattr(self, name) for name in self.__struct_fields__})
-        for low, high in (
-            ("significance", "suspicion"),
-            ("case_significance", "case_suspicion"),
-        ):
+        for prefix in ("", "case_"):
+            low, high = f"{prefix}significance", f"{prefix}suspicion"
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(
                     f"{low} is {getattr(self, low):g}, above {high}, {getattr(self, high):g}: "
@@ -195,32 +150,33 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return cls(**_values(overrides))
 
 
-def limits() -> list[tuple[str, float | int, str]]:
-    """Return each limit's name, default and reason."""
+def described() -> list[tuple[str, float | int, str]]:
+    """Return each threshold's name, default and reason."""
+    defaults = Thresholds()
     return [
-        (field.name, field.default, field.type.extra_json_schema["description"])
-        for field in _fields().values()
+        (name, getattr(defaults, name), kind.__metadata__[-1]) for name, kind in _kinds().items()
     ]
 
 
-def _fields() -> dict[str, Any]:
-    found: Any = msgspec.inspect.type_info(Thresholds)
-    return {field.name: field for field in found.fields}
+def _kinds() -> dict[str, Any]:
+    """Return the annotations: each with its bounds and what it must be, and with its reason."""
+    return get_type_hints(Thresholds, include_extras=True)
 
 
 def _values(given: Mapping[str, object]) -> dict[str, Any]:
-    fields, values, errors = _fields(), {}, []
+    kinds, values, errors = _kinds(), {}, []
     for name, value in given.items():
-        if name not in fields:
-            meant = difflib.get_close_matches(name, fields, 1)
-            hint = f"is {meant[0]} meant?" if meant else f"known are {', '.join(fields)}"
+        if name not in kinds:
+            meant = difflib.get_close_matches(name, kinds, 1)
+            hint = f"is {meant[0]} meant?" if meant else f"known are {', '.join(kinds)}"
             errors.append(f"{name} is not a threshold; {hint}")
             continue
-        kind = Thresholds.__annotations__[name]
         try:
-            values[name] = msgspec.convert(value, kind, strict=False)
+            values[name] = msgspec.convert(value, kinds[name], strict=False)
         except msgspec.ValidationError:
-            errors.append(f"{name} must be {fields[name].type.extra['must']}, not {value!r}")
+            errors.append(
+                f"{name} must be {kinds[name].__metadata__[0].extra['must']}, not {value!r}"
+            )
     if errors:
         raise ValueError("; ".join(errors))
     return values

@@ -1,4 +1,4 @@
-"""What a verdict is made of."""
+"""Define verdicts: their parts, and how findings add up to an outcome."""
 
 from collections.abc import Iterable
 from enum import StrEnum

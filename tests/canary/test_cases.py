@@ -15,7 +15,7 @@ from bc_model.training import unseen_cases
 from canary.cases import TRIES, WARM_UP, WORKERS, LabelledCases, ask_cases, read_cases, warm_up
 from canary.cluster import Pod, UnreachableError
 from canary.judge import Outcome
-from canary.model import model
+from canary.model_check import model
 from canary.observation import Cases
 from canary.thresholds import Thresholds
 from tests.canaries import observed

@@ -12,9 +12,8 @@ import pytest
 
 import canary.generator
 from bc_model.dataset import Dataset
+from canary.counters import PodRecord, Reading, parse, track
 from canary.generator import MOST_RATE, MOST_SECONDS, WORKERS, check, generate
-from canary.recording import PodRecord, Reading, parse
-from canary.tracks import track
 from tests.conftest import free_port
 
 CASE = [[1.0] * 30]

@@ -1,4 +1,4 @@
-"""One window over two real services."""
+"""One step over two real services."""
 
 import threading
 
@@ -8,12 +8,12 @@ import canary.observe
 from bc_model.artifact import Reference
 from canary.cases import LabelledCases, read_cases
 from canary.cluster import Cluster, UnreachableError
+from canary.counters import PodSource
 from canary.generator import Sent, generate
 from canary.judge import Outcome, judge
+from canary.observation import FEW, split
 from canary.observe import Images, Traffic, observe
-from canary.source import PodSource
 from canary.thresholds import Thresholds
-from canary.windows import FEW, split
 from tests.conftest import free_port
 from tests.local_cluster import LocalCluster, LocalPod
 
@@ -96,7 +96,7 @@ def test_canary_that_does_not_answer_the_cases(local_cluster: LocalCluster) -> N
 def test_restarts_count_since_the_pods_came(
     local_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those from before the window, too: a canary that crashed as it started is new as well."""
+    """Those from before the step, too: a canary that crashed as it started is new as well."""
     canary_1 = local_cluster.local[1]
     canary_1.restarts = 4
 

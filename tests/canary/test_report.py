@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from playwright.sync_api import Browser
 
-from canary.judge import judge
+from canary.judge import Step, concluded, judge, reasons
 from canary.observation import Histogram, Observation
-from canary.report import WIDTH, Report, Step, concluded, html, reasons, table
+from canary.report import COLUMNS, Report, html, table
 from canary.thresholds import Thresholds
 from canary.verdict import Outcome
 from tests.canaries import latencies, observed, scores, track
@@ -42,7 +42,7 @@ def report(observation: Observation, **changes: Any) -> Report:
         stable_image="registry.example:5000/breast-cancer-api:old",
         canary_image="registry.example:5000/breast-cancer-api:new",
         steps=steps,
-        windows=[observation],
+        observations=[observation],
         verdict=verdict,
         decision="rolled back",
         thresholds=thresholds,
@@ -62,7 +62,7 @@ BROKEN = report(
 UNSEEN = replace(
     SLOW,
     steps=[],
-    windows=[],
+    observations=[],
     verdict=concluded([], Outcome.ERROR, ["no pod of the stable track is ready"]),
 )
 
@@ -120,7 +120,7 @@ def test_verdict_of_the_last_step_is_not_repeated() -> None:
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=400))
 def test_no_line_is_longer_than_the_terminal(text: str) -> None:
     long = replace(SLOW, canary_image=text, run=text, decision=text)
-    assert max(map(len, table(long).split("\n"))) <= WIDTH
+    assert max(map(len, table(long).split("\n"))) <= COLUMNS
 
 
 def test_json_comes_back() -> None:

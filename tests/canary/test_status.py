@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from canary.cluster import UnreachableError
-from canary.releases import Releases
 from canary.status import status
-from tests.canary.test_releases import entry, run
-from tests.canary.test_source import send
+from canary.store import Releases
+from tests.canary.test_counters import send
+from tests.canary.test_store import entry, run
 from tests.conftest import free_port
 from tests.local_cluster import LocalCluster, LocalPod
 

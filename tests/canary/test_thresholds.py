@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from canary.thresholds import Thresholds, limits
+from canary.thresholds import Thresholds, described
 
 NAMES = Thresholds.__struct_fields__
 
@@ -71,8 +71,8 @@ def test_no_way_leads_to_senseless_limits() -> None:
 
 
 def test_every_limit_has_a_default_and_a_reason() -> None:
-    assert [name for name, _, _ in limits()] == list(NAMES)
-    for name, default, why in limits():
+    assert [name for name, _, _ in described()] == list(NAMES)
+    for name, default, why in described():
         assert getattr(Thresholds(), name) == default
         assert why.endswith(".")
 

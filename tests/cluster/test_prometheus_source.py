@@ -13,14 +13,19 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-import canary.source
+import canary.counters
 from bc_model.dataset import Dataset
 from canary.cluster import UnreachableError
+from canary.counters import (
+    PROMETHEUS_PORT,
+    PodRecord,
+    PodSource,
+    PrometheusSource,
+    choose_source,
+    track,
+)
 from canary.observation import Track
 from canary.observe import Images, Traffic, observe
-from canary.recording import PodRecord
-from canary.source import PROMETHEUS_PORT, PodSource, PrometheusSource, choose_source
-from canary.tracks import track
 from scripts.running import running_prometheus
 from tests.conftest import START_SECONDS, free_port, running_service
 from tests.local_cluster import LocalCluster, LocalPod, request
@@ -188,7 +193,7 @@ def test_generated_traffic_counts_and_labelled_cases_do_not(
 def test_pod_that_is_not_scraped_is_named(
     two: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canary.source, "DISCOVERY_SECONDS", 0)
+    monkeypatch.setattr(canary.counters, "DISCOVERY_SECONDS", 0)
     source = watched_by_prometheus(two)
     two.local.append(LocalPod("canary-3", "canary", two.local[1].url))
     expected = pytest.raises(UnreachableError, match=r"^Prometheus does not scrape canary-3: ")

@@ -27,9 +27,9 @@ from bc_model.classifier import NO_BASIS
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import FloorError, check_floors
 from canary.judge import judge
-from canary.releases import Holder, RefusedError, Releases
+from canary.store import Holder, RefusedError, Releases
 from canary.thresholds import Thresholds
-from canary.verbs import Claim, begin, mine
+from canary.transitions import Claim, begin, mine
 from tests import messages
 from tests.canaries import observed, track
 from tests.conftest import ROOT

@@ -1,23 +1,24 @@
-"""What the role `canary` does, in which order; its own modules ask a server that plays the cluster.
+"""What the role `canary` does, in which order; its commands ask a server that plays the cluster.
 
 The role `app`, which needs a real one, and what watches the pods are stand-ins here: they tell the
 server what they deploy, and say what they are told to.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from canary.report import Report, reasons
+from canary.report import Report
 from canary.verdict import Outcome
 from tests.canary.test_cluster import DEPLOYMENTS, deployment
-from tests.canary.test_releases import CONFIG_MAP
+from tests.canary.test_command_report import SEEN
+from tests.canary.test_store import CONFIG_MAP
 from tests.conftest import ROOT, free_port
 from tests.kubernetes_api import KubernetesApi
-from tests.playbooks.test_canary_report import OBSERVATION, STEP
 from tests.roles.conftest import run
 
 Object = dict[str, Any]
@@ -29,7 +30,12 @@ PLAY = """
   vars:
     deployed: {{stable: app:1}}
   tasks:
-    - ansible.builtin.include_role: {{name: canary}}
+    - ansible.builtin.include_role:
+        name: canary
+        tasks_from: "{{{{ entry | default('main') }}}}"
+    - ansible.builtin.debug:
+        msg: kept is {{{{ app_kept_image }}}} for {{{{ app_image }}}}
+      when: entry is defined
 """
 
 DEPLOY = """
@@ -50,6 +56,11 @@ APP = {
     "remove-canary": DEPLOY.format(tracks="{'stable': deployed.stable}"),
 }
 
+ROLLOUT = """#!/bin/sh
+# WANT_JSON
+echo '{"complete": true}'
+"""
+
 
 class Cluster:
     """What runs, as the stand-ins have told, and the play that makes it so."""
@@ -65,10 +76,9 @@ class Cluster:
         for name, content in APP.items():
             (tasks / f"{name}.yml").write_text(content, encoding="utf-8")
         (directory / "library").mkdir()
-        for file in (ROOT / "playbooks" / "library").glob("canary_*.py"):
-            (directory / "library" / file.name).symlink_to(file)
-        self.says("rollout", {"complete": True})
-        self.says("canary_step", {"failed": True, "msg": "nothing could be watched"})
+        (directory / "library" / "rollout.py").write_text(ROLLOUT, encoding="utf-8")
+        self.python = directory / "python"
+        self.step("echo nothing could be watched >&2; exit 1")
         (directory / "play.yml").write_text(PLAY.format(root=ROOT), encoding="utf-8")
 
     def deploy(self, tracks: Object) -> None:
@@ -76,18 +86,22 @@ class Cluster:
         items = [deployment(image, track) for track, image in tracks.items()]
         self.api.answers[DEPLOYMENTS] = (200, {"items": items})
 
-    def says(self, module: str, result: Object) -> None:
-        """Have a module answer with this result."""
-        file = self.directory / "library" / f"{module}.py"
-        file.unlink(missing_ok=True)  # it may be a link to the real one
-        text = json.dumps(result)
-        file.write_text(f"#!/bin/sh\n# WANT_JSON\ncat <<'EOF'\n{text}\nEOF\n", encoding="utf-8")
+    def step(self, script: str) -> None:
+        """Run a script of the shell in place of the command that watches both tracks."""
+        self.python.write_text(
+            "#!/bin/sh\n"
+            f'for word; do if [ "$word" = step ]; then {script}; fi; done\n'
+            f'exec {sys.executable} "$@"\n',
+            encoding="utf-8",
+        )
+        self.python.chmod(0o755)
 
     def play(self, **variables: Any) -> tuple[int, str]:
         """Try app:2; return the exit status, and what was said."""
         given = {
             "api": f"http://127.0.0.1:{self.api.server_port}",
             "canary_image": "app:2",
+            "canary_python": str(self.python),
             "canary_reports": str(self.directory / "reports"),
             "ready": True,
             **variables,
@@ -135,17 +149,9 @@ def test_settings_that_make_no_sense(cluster: Cluster) -> None:
 
 
 def test_canary_that_fails_in_its_first_step_is_gone_before_the_report(cluster: Cluster) -> None:
-    cluster.says(
-        "canary_step",
-        {
-            "windows": [msgspec.to_builtins(OBSERVATION)],
-            "model_versions": ["0123"],
-            "steps": [msgspec.to_builtins(STEP)],
-            "outcome": "fail",
-            "reasons": reasons(STEP.verdict),
-            "summary": "",
-        },
-    )
+    seen = {**SEEN, "outcome": "fail", "model_versions": ["0123"], "summary": "", "changed": False}
+    (cluster.directory / "seen.json").write_text(json.dumps(seen), encoding="utf-8")
+    cluster.step(f"cat {cluster.directory}/seen.json; exit 0")
     (cluster.directory / "file").touch()
     status, said = cluster.play(canary_reports=str(cluster.directory / "file"))
     assert status != 0
@@ -182,3 +188,17 @@ def test_somebody_ends_the_run(cluster: Cluster) -> None:
     assert cluster.deployed[-1] == STABLE
     assert all(tracks["stable"] == "app:1" for tracks in cluster.deployed)
     assert cluster.report.decision == "not carried out"
+
+
+def test_deployment_keeps_what_a_promotion_has_put_in_place(cluster: Cluster) -> None:
+    entry = {"when": "today", "who": "me", "action": "promoted", "from_image": "app:0",
+             "to_image": "app:1", "model_versions": [], "verdict": "pass"}  # fmt: skip
+    data = {"releases.json": json.dumps({"history": [entry]})}
+    cluster.api.answers[f"{CONFIG_MAP}"] = (200, {"data": data})
+    status, said = cluster.play(entry="keep", app_image="app:0", image_reference="app:0")
+    assert status == 0
+    assert "app:1 stays: me promoted from app:0 to app:1 on today." in said
+    assert "kept is app:1 for app:0" in said
+    status, said = cluster.play(entry="keep", app_image="app:0", image_reference="app:3")
+    assert (status, "stays: " in said) == (0, False)
+    assert "kept is for app:0" in said

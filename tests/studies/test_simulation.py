@@ -9,11 +9,10 @@ import yaml
 
 from bc_model import artifact
 from canary.judge import Outcome, judge
-from canary.observation import Observation, Track
-from canary.statistics import quantile
+from canary.observation import Observation, Track, whole
+from canary.tests import quantile
 from canary.thresholds import Thresholds
 from canary.verdict import Verdict
-from canary.windows import whole
 from studies import simulation
 from studies.candidates import Candidates
 from studies.simulation import Scenario, scenarios, simulate, simulation_table

@@ -33,7 +33,7 @@ FAST = {
 # A task is printed when it has ended: these are the last ones before what is to be interrupted.
 START, ANALYSIS, PROMOTION, REMOVAL = (
     "TASK [app : Apply the canary's Deployment]",
-    "TASK [canary : Tell what comes]",
+    "TASK [canary : Announce the step]",
     "TASK [app : Wait for the rollout, or undo it]",
     "TASK [app : Remove the canary]",
 )

@@ -102,7 +102,7 @@ def test_rollback_after_a_promotion_is_quick_and_loses_nothing(served: Deployed)
     for known in ("model_versions", "verdict"):
         assert entry[known] == promoted[known]
     again = served.on_cluster("playbooks/rollback.yml", **FAST)
-    assert "no promotion to go back behind" in said(again)
+    assert "no promotion to undo" in said(again)
     assert (again.returncode, changes(again.stdout)) == (0, 0)
 
 

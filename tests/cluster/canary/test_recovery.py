@@ -29,7 +29,7 @@ def test_next_run_brings_a_killed_one_to_its_end(served: Deployed, variant: Vari
             play.wait_for(ANALYSIS)
             other = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=third)
             assert other.returncode != 0
-            assert "wait for its end, or end it: playbooks/rollback.yml" in said(other)
+            assert "wait, or end it with playbooks/rollback.yml" in said(other)
             image, pods = stable_image(), stable_pods()
             with (served.directory / "static" / "style.css").open("a", encoding="utf-8") as file:
                 file.write("/* changed */\n")

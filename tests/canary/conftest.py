@@ -1,0 +1,13 @@
+"""What the tests of the commands share."""
+
+import pytest
+
+from tests.canary.commands import Command, New
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> New:
+    def new(*words: str, **given: object) -> Command:
+        return Command(monkeypatch, capsys, *words, **given)
+
+    return new
