@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from scipy import stats
 
 from bc_model.arrays import BoolArray, FloatArray
+from bc_model.drift import PROBABILITY_BUCKETS
 from bc_model.training import Progress
 from canary.judge import Outcome, judge
 from canary.observation import Cases, Histogram, Observation, Track
 from canary.thresholds import Thresholds
 from studies.measured import MEDIANS, QUANTILES
 from studies.models import Answers, Models
-from web.metrics import PROBABILITY_BUCKETS, REQUEST_BUCKETS
+from web.metrics import REQUEST_BUCKETS
 
 STABLE_REPLICAS = 3
 RATE = 20
