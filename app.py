@@ -17,21 +17,20 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+import bc_model
 from bc_model.answer_table import INTENDED_USE
 from bc_model.arrays import FloatArray
 from bc_model.artifact import ArtifactError, Reference, load_reference
 from bc_model.classifier import Classifier
-from web.accept import JSON, prefers
 from web.batch import CSV, NPY, BatchAnswer, BatchDecoder, as_csv
-from web.logs import log_config
 from web.metrics import Metrics
-from web.middleware import ObserveRequests
+from web.middleware import ObserveRequests, ProblemResponder
 from web.openapi import ExplainedAnswer, Health, Status, openapi_document
 from web.pages import Pages
-from web.problems import KINDS, ProblemError, on_http_exception, on_problem
-from web.requests import FeatureDecoder, media_type, read_body
+from web.problems import KINDS, ProblemError
+from web.requests import JSON, FeatureDecoder, media_type, prefers, read_body
 from web.scoring import Scorer
-from web.server import DrainingServer
+from web.server import DrainingServer, log_config
 from web.settings import Settings, SettingsError, describe_settings, load_settings
 
 HERE = Path(__file__).parent
@@ -179,25 +178,30 @@ def create_app(settings: Settings) -> Starlette:
     metrics.expect((route.path, method) for route in pages for method in route.methods or ())
     templates = {route.endpoint: route.path for route in pages}
     templates |= {route.app: route.path for route in routes if isinstance(route, Mount)}
-    observe = Middleware(ObserveRequests, metrics=metrics, templates=templates)
+    problems = ProblemResponder(service.pages.problem)
+    observe = Middleware(ObserveRequests, metrics=metrics, problems=problems, templates=templates)
     app = Starlette(
         routes=routes,
         middleware=[observe],
-        exception_handlers={ProblemError: on_problem, HTTPException: on_http_exception},
+        exception_handlers={
+            ProblemError: problems.on_problem,
+            HTTPException: problems.on_http_exception,
+        },
     )
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
     app.state.draining = False
-    app.state.problem_page = service.pages.problem
     return app
 
 
 def main() -> None:
     """Serve until SIGTERM; a wrong setting or a broken artifact stops the start."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description="Serve the tumour classifier. Settings come from the environment:",
-        epilog=describe_settings(),
+        epilog=f"{describe_settings()}\n\nexample: PORT=8001 THRESHOLD=0.3 python app.py",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    )
+    parser.add_argument("--version", action="version", version=bc_model.__version__)
+    parser.parse_args()
     try:
         settings = load_settings(os.environ)
         app = create_app(settings)

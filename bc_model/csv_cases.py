@@ -176,7 +176,7 @@ class CaseReader:
             known = features if name else others
             key = name or cell.lower()
             if key in known:
-                self._note(line, cell, "stands twice in the header")
+                self._note(line, cell, "is twice in the header")
             elif name or key in ("id", "diagnosis", "target", ""):
                 known[key] = index
             else:

@@ -25,7 +25,7 @@
     return before === 0 || (before > 0 && before <= MOST_BEFORE && !isNumber(row[before - 1]));
   };
 
-  // The same as web/paste.py does without JavaScript.
+  // The same as web/form.py does without JavaScript.
   const spread = (text) => {
     const [best] = SEPARATORS.map((separator) => cells(text, separator)).filter(fits)
       .sort((one, other) => other.filter(isNumber).length - one.filter(isNumber).length);

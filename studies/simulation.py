@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from scipy import stats
 
 from bc_model.arrays import BoolArray, FloatArray
+from bc_model.drift import PROBABILITY_BUCKETS
 from bc_model.evaluation import markdown_table
 from bc_model.training import Progress
 from canary.judge import Outcome, judge
 from canary.observation import Cases, Histogram, Observation, Track
 from canary.thresholds import Thresholds
 from studies.candidates import Answers, Candidates
-from web.metrics import PROBABILITY_BUCKETS, REQUEST_BUCKETS
+from web.metrics import REQUEST_BUCKETS
 
 STABLE_REPLICAS = 3
 RATE = 20

@@ -188,10 +188,10 @@ def test_unknown_routes_and_methods_are_problems_too(client: httpx2.Client) -> N
     ("method", "path", "status", "says"),
     [
         ("GET", "/nothing", 404, "GET /nothing is not served here."),
-        ("GET", "/problems/nonsense", 404, "Nothing is here"),
-        ("GET", "/predict", 405, "The method does not fit"),
+        ("GET", "/problems/nonsense", 404, "Not found"),
+        ("GET", "/predict", 405, "The method is not allowed"),
         ("POST", "/", 413, "The body has more than 1048576 bytes."),
-        ("POST", "/batch", 415, "The content type does not fit"),
+        ("POST", "/batch", 415, "The content type is not supported"),
     ],
 )
 def test_a_browser_sees_a_problem_as_a_page(

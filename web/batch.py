@@ -14,11 +14,18 @@ from bc_model.artifact import Feature
 from bc_model.classifier import Answer, Classifier
 from bc_model.csv_cases import NOT_TEXT, CaseReader, Problem
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
-from web.accept import JSON
-from web.errors import Errors
-from web.json_cases import MISSING, JsonCases, Pairs, only_field, parse_json
-from web.problems import ProblemError
-from web.requests import FeatureList, NamedFeatures
+from web.problems import ErrorCollector, ProblemError, json_pointer
+from web.requests import (
+    JSON,
+    MISSING,
+    FeatureList,
+    JsonCaseReader,
+    NamedFeatures,
+    Pairs,
+    only_field,
+    parse_json,
+    values_of,
+)
 
 CSV, NPY = "text/csv", "application/x-npy"
 
@@ -52,7 +59,7 @@ class BatchDecoder:
     def __init__(self, features: Sequence[Feature], most_rows: int) -> None:
         """Take names and typical values from the model's ``features``."""
         self._most_rows = most_rows
-        self._cases = JsonCases(features)
+        self._cases = JsonCaseReader(features)
         self._decode = msgspec.json.Decoder(BatchRequest).decode
 
     def decode(self, media_type: str, body: bytes) -> Batch:
@@ -67,26 +74,29 @@ class BatchDecoder:
         X = self._from_json(body) if media_type == JSON else self._from_npy(body)
         return Batch([str(number) for number in range(1, 1 + len(X))], X)
 
-    def from_csv(self, body: bytes) -> Batch:
-        """Return the cases in a CSV file; ``id`` is the file's own, or the number of the case."""
+    def from_csv(self, body: bytes, called: str = "body") -> Batch:
+        """Return the cases in a CSV file; ``id`` is the file's own, or the number of the case.
+
+        What is refused is ``called`` a body or a file.
+        """
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise _refusal(NOT_TEXT) from error
+            raise _refusal(NOT_TEXT, called) from error
         # Blank lines are no rows, and one may be the header.
-        self._check_rows(sum(not line.isspace() for line in io.StringIO(text)) - 1)
+        self._check_rows(sum(not line.isspace() for line in io.StringIO(text)) - 1, called)
         reader = CaseReader(io.StringIO(text, newline=""), labelled=False)
         cases = list(reader)
-        _check_problems(reader.problems)
+        _check_problems(reader.problems, called)
         if not cases:
-            raise _refusal("has no cases")
-        self._check_rows(len(cases))
+            raise _refusal("has no cases", called)
+        self._check_rows(len(cases), called)
         identifiers = [case.identifier or str(number) for number, case in enumerate(cases, 1)]
         return Batch(identifiers, np.array([case.values for case in cases]))
 
     def from_json_thoroughly(self, body: bytes) -> FloatArray:
         """Return the cases (n, 30) in JSON, slower; this is the pass that finds every error."""
-        errors = Errors()
+        errors = ErrorCollector()
         instances = only_field(parse_json(body), "instances", "[cases]", errors)
         rows = []
         if isinstance(instances, list) and not isinstance(instances, Pairs) and instances:
@@ -105,10 +115,8 @@ class BatchDecoder:
         except (msgspec.DecodeError, RecursionError):
             return self.from_json_thoroughly(body)
         self._check_rows(len(instances))
-        rows = [i if isinstance(i, list) else msgspec.structs.astuple(i) for i in instances]
-        # A valid body has no strings but its keys, so a doubled key shows in the count of quotes.
-        keys = 1 + FEATURE_COUNT * sum(not isinstance(i, list) for i in instances)
-        if body.count(b'"') != 2 * keys:
+        rows = values_of(instances, body)
+        if rows is None:
             return self.from_json_thoroughly(body)
         return np.array(rows, dtype=np.float64)
 
@@ -130,7 +138,7 @@ class BatchDecoder:
         stream.seek(0)
         with np.errstate(over="ignore"):  # what is too large for a float64 is found below
             X = np.load(stream, allow_pickle=False).astype(np.float64)
-        errors = Errors()
+        errors = ErrorCollector()
         for row, column in np.argwhere(~(np.isfinite(X) & (X >= 0))).tolist():
             errors.row = row + 1
             detail = f"{X[row, column]:g} is not a finite number of at least 0"
@@ -138,9 +146,9 @@ class BatchDecoder:
         errors.check()
         return np.ascontiguousarray(X)
 
-    def _check_rows(self, count: int) -> None:
+    def _check_rows(self, count: int, called: str = "body") -> None:
         if count > self._most_rows:
-            detail = f"The body has more than {self._most_rows} rows; split it."
+            detail = f"The {called} has more than {self._most_rows} rows; split it."
             raise ProblemError("too-many-rows", detail)
 
 
@@ -153,21 +161,20 @@ def as_csv(classifier: Classifier, identifiers: Sequence[str], answers: Sequence
     return text.getvalue().encode()
 
 
-def _refusal(detail: str) -> ProblemError:
-    errors = Errors()
+def _refusal(detail: str, called: str = "body") -> ProblemError:
+    errors = ErrorCollector()
     errors.add("", None, detail)
-    return ProblemError("invalid-values", f"The body {detail}.", errors.listed)
+    return ProblemError("invalid-values", f"The {called} {detail}.", errors.listed)
 
 
-def _check_problems(problems: Sequence[Problem]) -> None:
+def _check_problems(problems: Sequence[Problem], called: str) -> None:
     if problems and not problems[0].line:
-        raise _refusal(problems[0].detail)
-    errors = Errors("line")
+        raise _refusal(problems[0].detail, called)
+    errors = ErrorCollector("line")
     for problem in problems:
         errors.row = problem.line
-        steps = [str(problem.line)] + [problem.column] * bool(problem.column)
-        pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
-        errors.add(pointer, canonical_name(problem.column), _with_column(problem))
+        steps = [problem.line] + [problem.column] * bool(problem.column)
+        errors.add(json_pointer(*steps), canonical_name(problem.column), _with_column(problem))
     errors.check()
 
 

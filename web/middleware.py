@@ -1,19 +1,23 @@
-"""What every request gets: an id, a log line, its share in the metrics, and security headers."""
+"""What every request gets: an id, a log line, metrics, security headers, and answers to errors."""
 
 import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import anyio
+import msgspec
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.metrics import Metrics
-from web.problems import REJECTIONS, problem_response
+from web.problems import KINDS, REJECTIONS, FieldError, ProblemDetails, ProblemError
+from web.requests import RequestContext, prefers, request_context
 
 UNMATCHED = "unmatched"
 """The endpoint label of a request that no route took."""
@@ -22,7 +26,7 @@ CLIENT_CLOSED_REQUEST = 499
 """The status, by nginx's convention, of a request whose client went away before the answer."""
 
 TRAFFIC_HEADER, GENERATED = "X-Traffic", "generated"
-"""What a traffic generator says of itself; the metrics keep its requests apart."""
+"""The header that marks generated traffic; the metrics keep its requests apart."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -46,13 +50,128 @@ _LONGEST_PATH_LOGGED = 200
 logger = logging.getLogger("app.request")
 
 
-class ObserveRequests:
-    """ASGI middleware; ``templates`` maps the routes' endpoints to their paths."""
+class ProblemResponder:
+    """Answers what goes wrong; ``page`` renders a problem and its remedy for a browser."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, templates: Mapping[Any, str]) -> None:
-        """Wrap ``app``."""
+    def __init__(self, page: Callable[[Request, ProblemDetails, str], Response]) -> None:
+        """Answer with ``page`` where the client prefers HTML."""
+        self._page = page
+
+    async def on_problem(self, request: Request, error: Exception) -> Response:
+        """Answer a ``ProblemError``."""
+        problem = cast(ProblemError, error)
+        request_context(request).problem = problem.kind
+        return self._response(request, problem.kind, problem.detail, problem.errors)
+
+    async def on_http_exception(self, request: Request, error: Exception) -> Response:
+        """Answer what Starlette itself refuses: no such route, wrong method."""
+        refusal = cast(HTTPException, error)
+        kind = "method-not-allowed" if refusal.status_code == 405 else "not-found"
+        detail = f"{request.method} {request.url.path} is not served here."
+        response = self._response(request, kind, detail)
+        response.headers.update(refusal.headers or {})
+        return response
+
+    def internal_error(self, request: Request) -> Response:
+        """Answer a request that the service failed on; the cause is for the log alone."""
+        detail = "The cause is in the service's log, under this request id."
+        return self._response(request, "internal-error", detail)
+
+    def _response(
+        self, request: Request, kind: str, detail: str, errors: list[FieldError] | None = None
+    ) -> Response:
+        status, title, remedy = KINDS[kind]
+        instance = f"urn:request:{request_context(request).id}"
+        details = ProblemDetails(f"/problems/{kind}", title, status, detail, instance, errors or [])
+        if prefers(request.headers.get("accept", ""), "text/html"):
+            response = self._page(request, details, remedy)
+        else:
+            content = msgspec.json.encode(details)
+            response = Response(content, status, media_type="application/problem+json")
+        response.headers["Vary"] = "Accept"
+        return response
+
+
+class Exchange:
+    """One request and its answer on their way through; ``status`` is 0 until the answer starts."""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, answered: Callable[["Exchange"], None]
+    ) -> None:
+        """Call ``answered`` once, as soon as there is nothing more to send."""
+        headers = Headers(scope=scope)
+        sent = headers.get("x-request-id", "")
+        self.context = RequestContext(
+            id=sent if _SANE_ID.fullmatch(sent) else secrets.token_hex(16),
+            is_generated=headers.get(TRAFFIC_HEADER) == GENERATED,
+        )
+        scope.setdefault("state", {})["context"] = self.context
+        self.scope = scope
+        self.status = 0
+        self._receive = receive
+        self._send = send
+        self._answered = answered
+        self._started = time.perf_counter()
+        self._received_bytes = 0
+        self._is_received = False
+        self._is_ended = False
+
+    @property
+    def seconds(self) -> float:
+        """The time since the request arrived."""
+        return time.perf_counter() - self._started
+
+    async def receive(self) -> Message:
+        """Return the next message of the request."""
+        message = await self._receive()
+        self._received_bytes += len(message.get("body", b""))
+        self._is_received = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the answer, with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.status >= 400:
+                await self._receive_the_rest()
+            self._add_headers(MutableHeaders(scope=message))
+        elif not message.get("more_body"):
+            self.end()  # before the end is sent: who has the answer finds it counted
+        await self._send(message)
+
+    def end(self) -> None:
+        """Note that nothing more is sent."""
+        if not self._is_ended:
+            self._is_ended = True
+            self._answered(self)
+
+    async def _receive_the_rest(self) -> None:
+        with anyio.move_on_after(LINGER_SECONDS):
+            while not self._is_received and self._received_bytes < LINGER_BYTES:
+                await self.receive()
+
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        headers["X-Request-ID"] = self.context.id
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        if self.scope["app"].state.draining:
+            headers["Connection"] = "close"
+
+
+class ObserveRequests:
+    """ASGI middleware that counts and logs every request, and answers failures."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        problems: ProblemResponder,
+        templates: Mapping[Any, str],
+    ) -> None:
+        """Wrap ``app``; ``templates`` maps the routes' endpoints to their paths."""
         self._app = app
         self._metrics = metrics
+        self._problems = problems
         self._templates = templates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,72 +179,29 @@ class ObserveRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        sent = headers.get("x-request-id", "")
-        request_id = sent if _SANE_ID.fullmatch(sent) else secrets.token_hex(16)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
-        state["is_generated"] = headers.get(TRAFFIC_HEADER) == GENERATED
-        started = time.perf_counter()
-        status, recorded = 0, False
-        received, received_all = 0, False
-
-        def record() -> None:
-            nonlocal recorded
-            if not recorded:
-                recorded = True
-                self._record(scope, status, time.perf_counter() - started)
-
-        async def receive_observed() -> Message:
-            nonlocal received, received_all
-            message = await receive()
-            received += len(message.get("body", b""))
-            received_all = not message.get("more_body", False)
-            return message
-
-        async def receive_the_rest() -> None:
-            with anyio.move_on_after(LINGER_SECONDS):
-                while not received_all and received < LINGER_BYTES:
-                    await receive_observed()
-
-        async def send_observed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if status >= 400:
-                    await receive_the_rest()
-                answered = MutableHeaders(scope=message)
-                answered["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    answered.setdefault(name, value)
-                if scope["app"].state.draining:
-                    answered["Connection"] = "close"
-            elif not message.get("more_body"):
-                record()  # before the end is sent: who has the answer finds it counted
-            await send(message)
-
+        exchange = Exchange(scope, receive, send, self._record)
         with self._metrics.in_progress.track_inprogress():
             try:
-                await self._app(scope, receive_observed, send_observed)
+                await self._app(scope, exchange.receive, exchange.send)
             except ClientDisconnect:
-                status = CLIENT_CLOSED_REQUEST
+                exchange.status = CLIENT_CLOSED_REQUEST
             except Exception:
-                logger.exception("failed", extra={"fields": {"request_id": request_id}})
-                if not status:
-                    detail = "The cause is in the service's log, under this request id."
-                    response = problem_response(Request(scope), "internal-error", detail)
-                    await response(scope, receive_observed, send_observed)
-            record()
+                fields = {"request_id": exchange.context.id}
+                logger.exception("failed", extra={"fields": fields})
+                if not exchange.status:
+                    response = self._problems.internal_error(Request(scope))
+                    await response(scope, exchange.receive, exchange.send)
+            exchange.end()
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, exchange: Exchange) -> None:
+        scope, context, status = exchange.scope, exchange.context, exchange.status
+        seconds = exchange.seconds
         endpoint = self._templates.get(scope.get("endpoint"), UNMATCHED)
-        state = scope["state"]
-        self._metrics.requested(endpoint, scope["method"], status, seconds, state["is_generated"])
-        problem = state.get("problem")
-        if problem in REJECTIONS and not state["is_generated"]:
-            self._metrics.rejected(problem)
+        self._metrics.requested(endpoint, scope["method"], status, seconds, context.is_generated)
+        if context.problem in REJECTIONS and not context.is_generated:
+            self._metrics.rejected(context.problem)
         fields = {
-            "request_id": state["request_id"],
+            "request_id": context.id,
             "method": scope["method"],
             "path": scope["path"][:_LONGEST_PATH_LOGGED],
             "status": status,

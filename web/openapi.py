@@ -5,14 +5,14 @@ from typing import Any
 
 import msgspec
 
+import bc_model
 from bc_model.answer_table import COLUMNS
 from bc_model.artifact import Manifest
 from bc_model.classifier import Answer, Explanation
 from bc_model.features import FEATURE_NAMES
-from web.accept import JSON
 from web.batch import CSV, NPY, BatchAnswer, BatchRequest
 from web.problems import KINDS, REJECTIONS, ProblemDetails
-from web.requests import PredictRequest
+from web.requests import JSON, PredictRequest
 
 
 class ExplainedAnswer(Answer, frozen=True, kw_only=True):
@@ -112,7 +112,7 @@ def openapi_document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Breast tumour classifier",
-            "version": "1.0.0",
+            "version": bc_model.__version__,
             "summary": "Malignant or benign, from 30 measurements of cell nuclei.",
             "description": (
                 "For research and education; not a medical device.\n\n"
@@ -130,7 +130,7 @@ def openapi_document() -> dict[str, Any]:
                 {**_json(schema[BatchAnswer]), CSV: _CSV_ANSWERS},
             ),
             "/explain": post(
-                "Answer one case, and tell each value's contribution",
+                "Answer one case, with the contribution of each value",
                 one_case,
                 _json(schema[ExplainedAnswer]),
             ),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,18 +15,24 @@ from bc_model.answer_table import INTENDED_USE
 from bc_model.artifact import OperatingPoint, Reference
 from bc_model.card_text import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.classifier import Classifier
-from bc_model.metrics import calibration
-from web import batch, curves, export, words
-from web.examples import choose_examples
-from web.page import Form, empty_form, example_form, filled_form
+from bc_model.metrics import calibration, operating_point
+from web import batch, formatting
+from web.form import (
+    MULTIPART,
+    URLENCODED,
+    Form,
+    empty_form,
+    example_form,
+    filled_form,
+    read_upload,
+)
 from web.problems import KINDS, ProblemDetails, ProblemError
-from web.requests import media_type, read_body
-from web.result import Result, Results
+from web.requests import media_type, read_body, request_context
+from web.result import Result, Results, choose_examples, result_as_csv, result_as_json
 from web.scoring import Scorer
 from web.settings import Settings
-from web.upload import FORM, read_upload
 
-URLENCODED = "application/x-www-form-urlencoded"
+ROC_POINTS = 120
 
 
 class Pages:
@@ -82,27 +89,25 @@ class Pages:
             return self._case_page(request, form, None)
         result = self._result(request, form)
         if request.query_params.get("format") == "csv":
-            return _file(export.as_csv(self._classifier, result, form.label), "result.csv")
-        return _file(export.as_json(result, form.label), "result.json")
+            return _file(result_as_csv(self._classifier, result, form.label), "result.csv")
+        return _file(result_as_json(result, form.label), "result.json")
 
     async def many_cases(self, request: Request) -> Response:
         """GET /batch: the form for a file; POST /batch: its results as a table or a download."""
         if request.method != "POST":
             return self._show(request, "batch.html", {})
-        media_type(request, FORM)
+        media_type(request, MULTIPART)
+        most = self._settings.max_body_bytes
         try:
             # The form adds its boundaries, and sends the end of each line as two characters.
             form_bytes = 1024 + self._settings.max_batch_rows
-            body = await read_body(request, self._settings.max_body_bytes + form_bytes)
+            too_large = f"The file is larger than {most / 2**20:.3g} MB; split it."
+            body = await read_body(request, most + form_bytes, too_large)
             upload = await read_upload(request.headers, body)
-            cases = await run_in_threadpool(self._batches.from_csv, upload.content)
+            cases = await run_in_threadpool(self._batches.from_csv, upload.content, "file")
         except ProblemError as problem:
-            request.state.problem = problem.kind
-            detail = problem.detail.replace("The body", "The file", 1)
-            if problem.kind == "body-too-large":
-                megabytes = self._settings.max_body_bytes / 2**20
-                detail = f"The file is larger than {megabytes:.3g} MB; split it."
-            refusal = {"detail": detail, "errors": problem.errors}
+            request_context(request).problem = problem.kind
+            refusal = {"detail": problem.detail, "errors": problem.errors}
             return self._show(request, "batch.html", refusal, KINDS[problem.kind].status)
         answers = await self._scorer.answers(request, cases.X)
         if upload.is_download:
@@ -135,7 +140,7 @@ class Pages:
             "caveats": caveats(manifest),
             "origin": origin(manifest),
             "points": self._points(),
-            "roc": curves.roc(self._reference),
+            "roc": roc(self._reference),
             "bins": calibration(self._reference.targets, self._reference.out_of_fold),
         }
 
@@ -157,7 +162,7 @@ class Pages:
     def _case_page(self, request: Request, form: Form, result: Result | None) -> Response:
         status = 200
         if form.errors:
-            request.state.problem = "invalid-values"
+            request_context(request).problem = "invalid-values"
             status = 422
         context = {"form": form, "result": result, "now": datetime.now(UTC)}
         return self._show(request, "index.html", context, status)
@@ -166,12 +171,23 @@ class Pages:
         self, request: Request, template: str, context: dict[str, Any], status: int = 200
     ) -> Response:
         context = {
-            "words": words,
+            "formatting": formatting,
             "manifest": self._classifier.manifest,
             "threshold": self._classifier.threshold,
             **context,
         }
         return self._html.TemplateResponse(request, template, context, status_code=status)
+
+
+def roc(reference: Reference) -> list[OperatingPoint]:
+    """Return the ROC curve as operating points, from the highest threshold to the lowest."""
+    answers = np.sort(reference.out_of_fold, axis=None)
+    ranks = np.linspace(0, len(answers) - 1, ROC_POINTS).round().astype(int)
+    thresholds = np.unique([0.0, *answers[ranks].tolist(), 1.0])[::-1]
+    return [
+        operating_point(reference.targets, reference.out_of_fold, threshold)
+        for threshold in thresholds.tolist()
+    ]
 
 
 def _file(content: bytes, name: str) -> Response:

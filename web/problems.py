@@ -1,17 +1,19 @@
 """Errors as RFC 9457 problem details: one shape for everything that goes wrong."""
 
-from typing import NamedTuple, cast
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
-from web.accept import prefers
+LISTED_ERRORS = 100
+"""How many errors one answer lists at most, so that it stays in proportion."""
+
+LONGEST_STEP = 100
+"""How many characters of a name that was sent are repeated."""
 
 
 class Kind(NamedTuple):
-    """A kind of problem; ``remedy`` tells the client what to do."""
+    """A kind of problem; ``remedy`` says what the client has to do."""
 
     status: int
     title: str
@@ -20,15 +22,17 @@ class Kind(NamedTuple):
 
 KINDS = {
     "malformed-json": Kind(400, "The body is not JSON", "Send one JSON object in UTF-8."),
-    "not-found": Kind(404, "Nothing is here", "The routes are listed at /docs."),
-    "method-not-allowed": Kind(405, "The method does not fit", "Use one that Allow names."),
+    "not-found": Kind(404, "Not found", "See /docs for the routes."),
+    "method-not-allowed": Kind(
+        405, "The method is not allowed", "Use a method that the Allow header names."
+    ),
     "body-too-large": Kind(413, "The body is too large", "Send less in one request."),
     "too-many-rows": Kind(413, "The body has too many rows", "Send fewer cases in one request."),
     "unsupported-media-type": Kind(
-        415, "The content type does not fit", "Send the Content-Type that detail names."
+        415, "The content type is not supported", "Send a Content-Type that detail names."
     ),
     "invalid-values": Kind(
-        422, "Values are missing or wrong", "Mend every field that errors lists."
+        422, "Values are missing or wrong", "Correct every field that errors lists."
     ),
     "internal-error": Kind(
         500, "The service failed", "Report the request id; the log has the cause."
@@ -70,34 +74,63 @@ class ProblemError(Exception):
         self.errors = errors or []
 
 
-def problem_response(
-    request: Request, kind: str, detail: str, errors: list[FieldError] | None = None
-) -> Response:
-    """Return a problem as a response: a page to who would rather have HTML, such as a browser."""
-    status, title, remedy = KINDS[kind]
-    instance = f"urn:request:{request.state.request_id}"
-    details = ProblemDetails(f"/problems/{kind}", title, status, detail, instance, errors or [])
-    if prefers(request.headers.get("accept", ""), "text/html"):
-        response: Response = request.app.state.problem_page(request, details, remedy)
-    else:
-        content = msgspec.json.encode(details)
-        response = Response(content, status, media_type="application/problem+json")
-    response.headers["Vary"] = "Accept"
-    return response
+class ErrorCollector:
+    """Collects field errors: all are counted, and the first ones listed.
+
+    ``row`` is the row that the next errors belong to, 0 for the whole body.
+    """
+
+    def __init__(self, unit: str = "row") -> None:
+        """Number by ``unit``: ``row`` or ``line``."""
+        self.row = 0
+        self.count = 0
+        self.listed: list[FieldError] = []
+        self.unit = unit
+        self._rows: dict[int, None] = {}
+
+    def add(self, pointer: str, feature: str | None, detail: str) -> None:
+        """Note what is wrong with the field that ``pointer`` leads to."""
+        self.count += 1
+        if self.row:
+            self._rows[self.row] = None
+            detail = f"{self.unit} {self.row}: {detail}"
+        if len(self.listed) < LISTED_ERRORS:
+            self.listed.append(FieldError(pointer, feature, detail))
+
+    def summary(self) -> str:
+        """Return how many fields are wrong, and in which rows: all of them, as ranges."""
+        where = ""
+        if self._rows:
+            plural = "s" * (len(self._rows) > 1)
+            where = f" in {self.unit}{plural} {_ranges(self._rows)}"
+        are = "fields{} are" if self.count > 1 else "field{} is"
+        listed = f" The first {LISTED_ERRORS} are listed." * (self.count > LISTED_ERRORS)
+        return f"{self.count} {are.format(where)} wrong or missing.{listed}"
+
+    def check(self) -> None:
+        """Refuse the request if anything is wrong.
+
+        Raises:
+            ProblemError: at least one error was noted.
+        """
+        if self.count:
+            raise ProblemError("invalid-values", self.summary(), self.listed)
 
 
-async def on_problem(request: Request, error: Exception) -> Response:
-    """Answer a ``ProblemError``."""
-    problem = cast(ProblemError, error)
-    request.state.problem = problem.kind
-    return problem_response(request, problem.kind, problem.detail, problem.errors)
+def json_pointer(*steps: object) -> str:
+    """Return the JSON Pointer (RFC 6901) of ``steps``; a very long one is cut short."""
+    # JSON can name a lone surrogate, which no answer can hold.
+    shown = (str(step)[:LONGEST_STEP].encode(errors="replace").decode() for step in steps)
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in shown)
 
 
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer what Starlette itself refuses: no such route, wrong method."""
-    refusal = cast(HTTPException, error)
-    kind = "method-not-allowed" if refusal.status_code == 405 else "not-found"
-    detail = f"{request.method} {request.url.path} is not served here."
-    response = problem_response(request, kind, detail)
-    response.headers.update(refusal.headers or {})
-    return response
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return ascending ``numbers`` like ``2, 4 to 7 and 9``."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    *head, last = (" to ".join(map(str, ends)) for ends in ranges)
+    return f"{', '.join(head)} and {last}" if head else last

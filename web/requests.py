@@ -1,51 +1,77 @@
-"""From a request's body to 30 numbers: a fast strict pass, and one that finds every error."""
+"""Reading requests: headers, bodies, and cases in JSON, in a fast pass and in a thorough one."""
 
+import difflib
+import json
+import math
 from collections.abc import Sequence
 from email.message import Message
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import msgspec
 import numpy as np
-from msgspec import Meta
+from msgspec import Meta, Struct
 from starlette.requests import Request
 
 from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES
-from web.errors import Errors
-from web.json_cases import MISSING, JsonCases, only_field, parse_json
-from web.problems import ProblemError
+from web.problems import (
+    LISTED_ERRORS,
+    LONGEST_STEP,
+    ErrorCollector,
+    ProblemError,
+    json_pointer,
+)
 
-Measured = Annotated[float, Meta(ge=0)]
+JSON = "application/json"
+
+Measurement = Annotated[float, Meta(ge=0)]
 
 NamedFeatures = msgspec.defstruct(
     "NamedFeatures",
-    [(name.replace(" ", "_"), Measured, msgspec.field(name=name)) for name in FEATURE_NAMES],
+    [(name.replace(" ", "_"), Measurement, msgspec.field(name=name)) for name in FEATURE_NAMES],
     frozen=True,
     forbid_unknown_fields=True,
 )
 
-FeatureList = Annotated[list[Measured], Meta(min_length=FEATURE_COUNT, max_length=FEATURE_COUNT)]
+FeatureList = Annotated[list[Measurement], Meta(min_length=FEATURE_COUNT, max_length=FEATURE_COUNT)]
 
 
-class PredictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PredictRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """30 numbers in the order of the features, or an object with a number by feature name."""
 
     features: FeatureList | NamedFeatures  # type: ignore[valid-type]  # made at run time
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+class RequestContext(Struct):
+    """What is known of a request besides its content: ``problem`` is the kind it is refused for.
+
+    The middleware makes it and hands it over by the request; ``request_context`` returns it.
+    """
+
+    id: str
+    is_generated: bool
+    problem: str = ""
+
+
+def request_context(request: Request) -> RequestContext:
+    """Return the context that the middleware has given ``request``."""
+    return cast(RequestContext, request.state.context)
+
+
+async def read_body(request: Request, limit: int, refusal: str = "") -> bytes:
     """Return the request's body of at most ``limit`` bytes.
 
     Raises:
-        ProblemError: it is larger.
+        ProblemError: it is larger; ``refusal`` replaces the usual detail.
     """
     chunks, size = [], 0
     async for chunk in request.stream():
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
-            raise ProblemError("body-too-large", f"The body has more than {limit} bytes.")
+            detail = refusal or f"The body has more than {limit} bytes."
+            raise ProblemError("body-too-large", detail)
     return b"".join(chunks)
 
 
@@ -67,9 +93,39 @@ def media_type(request: Request, *taken: str) -> str:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise ProblemError(
-            "unsupported-media-type", f"Content-Encoding {encoding} is not taken; send it plain."
+            "unsupported-media-type",
+            f"Content-Encoding {encoding} is not supported; send the body uncompressed.",
         )
     return header.get_content_type()
+
+
+def prefers(accept: str, wanted: str) -> bool:
+    """Return whether ``accept`` names ``wanted``, and JSON not before it."""
+    quality = dict(_weighted(part) for part in accept.lower().split(","))
+    return quality.get(wanted, 0.0) > 0 and quality[wanted] >= quality.get(JSON, 0.0)
+
+
+def _weighted(part: str) -> tuple[str, float]:
+    media_range, *parameters = (piece.strip() for piece in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return media_range, float(parameter[2:])
+            except ValueError:
+                return media_range, 0.0
+    return media_range, 1.0
+
+
+def values_of(cases: Sequence[Any], body: bytes) -> list[Any] | None:
+    """Return the values of each of the decoded ``cases``, None where ``body`` has a doubled name.
+
+    msgspec keeps the last of two. A valid body has no strings but its keys, so a doubled one shows
+    in the count of quotes.
+    """
+    keys = 1 + FEATURE_COUNT * sum(not isinstance(case, list) for case in cases)
+    if body.count(b'"') != 2 * keys:
+        return None
+    return [case if isinstance(case, list) else msgspec.structs.astuple(case) for case in cases]
 
 
 class FeatureDecoder:
@@ -77,7 +133,7 @@ class FeatureDecoder:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         """Take names and typical values from the model's ``features``."""
-        self._cases = JsonCases(features)
+        self._cases = JsonCaseReader(features)
         self._decode = msgspec.json.Decoder(PredictRequest).decode
 
     def decode(self, body: bytes) -> FloatArray:
@@ -87,21 +143,123 @@ class FeatureDecoder:
             ProblemError: the body is not JSON, or has wrong values; every one of them is listed.
         """
         try:
-            features = self._decode(body).features
+            values = values_of([self._decode(body).features], body)
         except (msgspec.DecodeError, RecursionError):
+            values = None
+        if values is None:
             return self.decode_thoroughly(body)
-        values = features if isinstance(features, list) else msgspec.structs.astuple(features)
-        # A valid body has no strings but its keys, so a doubled key shows in the count of quotes.
-        keys = 1 if isinstance(features, list) else 1 + len(values)
-        if body.count(b'"') != 2 * keys:
-            return self.decode_thoroughly(body)
-        return np.array(values, dtype=np.float64)
+        return np.array(values[0], dtype=np.float64)
 
     def decode_thoroughly(self, body: bytes) -> FloatArray:
         """Do what ``decode`` does, slower; this is the pass that finds every error."""
-        errors = Errors()
+        errors = ErrorCollector()
         case = only_field(parse_json(body), "features", f"[{FEATURE_COUNT} numbers]", errors)
         if case is not MISSING:
             case = self._cases.read(case, "/features", errors)
         errors.check()
         return np.array(case, dtype=np.float64)
+
+
+MISSING = object()
+"""Stands for a field that was not sent; None is what null was sent for."""
+
+
+class Pairs(list[tuple[str, Any]]):
+    """A JSON object with its keys as sent, duplicates included."""
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the content of ``body``, objects as ``Pairs`` and all numbers as float.
+
+    Raises:
+        ProblemError: it is not JSON.
+    """
+    try:
+        return json.loads(body.decode(), object_pairs_hook=Pairs, parse_int=float)
+    except UnicodeDecodeError as error:
+        raise ProblemError("malformed-json", "The body is not UTF-8 text.") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ProblemError(
+            "malformed-json", f"The body is not JSON: {error.msg}, {where}."
+        ) from error
+    except RecursionError as error:
+        raise ProblemError("malformed-json", "The body is nested too deeply.") from error
+
+
+def only_field(content: Any, name: str, example: str, errors: ErrorCollector) -> Any:
+    """Return the one field that the object ``content`` must have, or ``MISSING``."""
+    if not isinstance(content, Pairs):
+        errors.add("", None, f'must be an object like {{"{name}": {example}}}')
+        return MISSING
+    fields = _without_duplicates(content, "", errors)
+    for other in fields:
+        if other != name:
+            errors.add(json_pointer(other), None, "is not a known field")
+    if name not in fields:
+        errors.add(json_pointer(name), None, "is missing")
+    return fields.get(name, MISSING)
+
+
+class JsonCaseReader:
+    """Reads a case, a list of 30 numbers or an object of them by name, and notes its errors."""
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        """Take names and typical values from the model's ``features``."""
+        self._names = [feature.name for feature in features]
+        self._medians = {feature.name: feature.median for feature in features}
+
+    def read(self, case: Any, pointer: str, errors: ErrorCollector) -> list[Any]:
+        """Return the values in the order of the features; only to be used without errors."""
+        match case:
+            case Pairs() as by_name:
+                return self._from_object(by_name, pointer, errors)
+            case list() as in_order:
+                return self._from_list(in_order, pointer, errors)
+            case _:
+                detail = f"must be a list of {FEATURE_COUNT} numbers, or an object of them by name"
+                errors.add(pointer, None, detail)
+                return []
+
+    def _from_list(self, values: list[Any], pointer: str, errors: ErrorCollector) -> list[Any]:
+        if len(values) != FEATURE_COUNT:
+            errors.add(pointer, None, f"has {len(values)} numbers, needs {FEATURE_COUNT}")
+        for index, (name, value) in enumerate(zip(self._names, values, strict=False)):
+            self._check(f"{pointer}/{index}", name, value, errors)
+        return values
+
+    def _from_object(self, pairs: Pairs, pointer: str, errors: ErrorCollector) -> list[Any]:
+        by_name = _without_duplicates(pairs, pointer, errors)
+        for name, value in by_name.items():
+            if name in self._medians:
+                self._check(pointer + json_pointer(name), name, value, errors)
+            else:
+                detail = "is not a feature" + self._suggestion(name, errors.count)
+                errors.add(pointer + json_pointer(name), None, detail)
+        for name in self._names:
+            if name not in by_name:
+                errors.add(pointer + json_pointer(name), name, "is missing")
+        return [by_name.get(name) for name in self._names]
+
+    def _suggestion(self, name: str, errors_before: int) -> str:
+        if errors_before < LISTED_ERRORS:  # it is slow, and not shown any more after these
+            for meant in difflib.get_close_matches(name[:LONGEST_STEP], self._names, 1):
+                return f"; is {meant!r} meant?"
+        return ""
+
+    def _check(self, pointer: str, name: str, value: Any, errors: ErrorCollector) -> None:
+        is_number = isinstance(value, float)  # whole numbers are parsed as float too
+        if not (is_number and math.isfinite(value) and value >= 0):
+            errors.add(
+                pointer, name, f"must be a number of at least 0, like {self._medians[name]:.4g}"
+            )
+
+
+def _without_duplicates(pairs: Pairs, parent: str, errors: ErrorCollector) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            feature = name if name in FEATURE_NAMES else None
+            errors.add(parent + json_pointer(name), feature, "is given twice")
+        fields[name] = value
+    return fields

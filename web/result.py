@@ -1,14 +1,90 @@
-"""All that the page says about one case."""
+"""The result of one case as the page shows and exports it, and the examples to try."""
 
-from typing import NamedTuple
+import io
+from typing import Any, NamedTuple
 
-from bc_model.answer_table import support_share
-from bc_model.arrays import FloatArray
+import msgspec
+import numpy as np
+
+from bc_model.answer_table import INTENDED_USE, AnswerWriter, support_share
+from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
 from bc_model.artifact import Estimate, OperatingPoint, Reference
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
-from bc_model.metrics import operating_point
-from web.distributions import Distributions, Place
+from bc_model.metrics import operating_point, wilson
+
+BINS = 24
+HEIGHT = 20
+"""Of each class's half of a distribution, in units of the plot; the plot is 100 wide."""
+
+_DIAGNOSES = {MALIGNANT: "malignant", BENIGN: "benign"}
+
+
+class Place(NamedTuple):
+    """Where one value lies; ``x`` is 0 to 100, shares are of the cases with a lower value.
+
+    The shares have 95 % Wilson intervals.
+    """
+
+    benign_path: str
+    malignant_path: str
+    x: float
+    is_outside: bool
+    share_of_benign: Estimate
+    share_of_malignant: Estimate
+
+
+class Distributions:
+    """The values of the labelled cases, by feature and class.
+
+    The axis is ``log1p(x / median)``, as the model sees a value, from the least to the greatest.
+    """
+
+    def __init__(self, reference: Reference) -> None:
+        """Count the cases of ``reference`` into bins."""
+        X = reference.cases
+        self._median = np.median(X, axis=0)
+        scaled = self._scale(X)
+        self._least, self._greatest = scaled.min(axis=0), scaled.max(axis=0)
+        by_class = {c: X[reference.targets == c] for c in (BENIGN, MALIGNANT)}
+        self._sorted = {c: np.sort(cases, axis=0) for c, cases in by_class.items()}
+        self._paths = {c: [self._path(column, c) for column in range(X.shape[1])] for c in by_class}
+
+    def places(self, x: FloatArray) -> list[Place]:
+        """Return where each value of ``x`` (30,) lies."""
+        along = (self._scale(x) - self._least) / (self._greatest - self._least)
+        return [
+            Place(
+                benign_path=self._paths[BENIGN][column],
+                malignant_path=self._paths[MALIGNANT][column],
+                x=round(100 * float(np.clip(share, 0, 1)), 1),
+                is_outside=not 0 <= share <= 1,
+                share_of_benign=self._share_below(BENIGN, column, x[column]),
+                share_of_malignant=self._share_below(MALIGNANT, column, x[column]),
+            )
+            for column, share in enumerate(along)
+        ]
+
+    def _scale(self, X: FloatArray) -> FloatArray:
+        scaled: FloatArray = np.log(X + self._median) - np.log(self._median)
+        return scaled
+
+    def _share_below(self, target: int, column: int, value: float) -> Estimate:
+        values = self._sorted[target][:, column]
+        return wilson(float(np.searchsorted(values, value)), len(values))
+
+    def _path(self, column: int, target: int) -> str:
+        """Return the histogram's outline: benign upwards from the middle, malignant downwards."""
+        values = self._scale(self._sorted[target])[:, column]
+        edges = np.linspace(self._least[column], self._greatest[column], BINS + 1)
+        counts, _ = np.histogram(values, edges)
+        heights = HEIGHT * counts / counts.max()
+        sign = -1 if target == BENIGN else 1
+        steps = "".join(
+            f"V{HEIGHT + sign * height:.3g}H{100 * number / BINS:.3g}"
+            for number, height in enumerate(heights.tolist(), start=1)
+        )
+        return f"M0 {HEIGHT}{steps}V{HEIGHT}Z"
 
 
 class Bar(NamedTuple):
@@ -113,3 +189,65 @@ def chart(contributions: list[tuple[str, float, tuple[float, float]]]) -> Chart:
         )  # fmt: skip
     bars.sort(key=lambda bar: -abs(bar.contribution))
     return Chart(bars, position(0))
+
+
+def result_as_json(result: Result, label: str) -> bytes:
+    """Return the answer, its reasons, and what was measured of threshold and support."""
+    content: dict[str, Any] = {
+        "intended_use": INTENDED_USE,
+        "case": label or None,
+        "verdict": result.answer.verdict,
+        "answer": result.answer,
+        "measured_at_threshold": result.point,
+        "support_share": result.support_share,
+        "explanation": result.explanation,
+    }
+    return msgspec.json.format(msgspec.json.encode(content))
+
+
+def result_as_csv(classifier: Classifier, result: Result, label: str) -> bytes:
+    """Return the answer as ``python -m bc_model predict`` writes it, the values behind it."""
+    features = result.explanation.features
+    text = io.StringIO()
+    writer = AnswerWriter(
+        text, classifier, more_columns=tuple(feature.feature for feature in features)
+    )
+    writer.write(label or "1", result.answer, *(feature.value for feature in features))
+    return text.getvalue().encode()
+
+
+class Example(NamedTuple):
+    """A case ``x`` (30,); ``number`` counts the cases of the data set from 1."""
+
+    name: str
+    number: int
+    diagnosis: str
+    x: FloatArray
+
+
+def choose_examples(classifier: Classifier, reference: Reference) -> dict[str, Example]:
+    """Return an example of each kind from the unseen cases, by name.
+
+    Benign and malignant are the cases in the middle of their diagnosis by the model's answer;
+    borderline is the one whose answer lies closest to the threshold.
+    """
+    unseen = np.flatnonzero(reference.unseen)
+    log_odds = classifier.score(reference.cases[unseen]).log_odds
+    targets = reference.targets[unseen]
+
+    def example(name: str, place: int) -> Example:
+        case = int(unseen[place])
+        diagnosis = _DIAGNOSES[int(reference.targets[case])]
+        return Example(name, case + 1, diagnosis, reference.cases[case])
+
+    def middle(target: int) -> int:
+        places = np.flatnonzero(targets == target)
+        return int(places[np.argsort(log_odds[places])[len(places) // 2]])
+
+    threshold = np.log(classifier.threshold / (1 - classifier.threshold))
+    closest = int(np.argmin(np.abs(log_odds - threshold)))
+    return {
+        "benign": example("benign", middle(BENIGN)),
+        "malignant": example("malignant", middle(MALIGNANT)),
+        "borderline": example("borderline", closest),
+    }

@@ -1,4 +1,4 @@
-"""Answering cases, and counting the answers."""
+"""Scores cases, and counts the answers."""
 
 import time
 
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
 from web.metrics import Metrics
+from web.requests import request_context
 
 
 class Scorer:
@@ -25,7 +26,7 @@ class Scorer:
         started = time.perf_counter()
         answers = self._classifier.answers(X)
         seconds = time.perf_counter() - started
-        self._metrics.answered(X, answers, seconds, request.state.is_generated)
+        self._metrics.answered(X, answers, seconds, request_context(request).is_generated)
         return answers[0]
 
     async def answers(self, request: Request, X: FloatArray) -> list[Answer]:
@@ -33,5 +34,5 @@ class Scorer:
         started = time.perf_counter()
         answers = await run_in_threadpool(self._classifier.answers, X)
         seconds = time.perf_counter() - started
-        self._metrics.answered(X, answers, seconds, request.state.is_generated)
+        self._metrics.answered(X, answers, seconds, request_context(request).is_generated)
         return answers

@@ -1,90 +1,58 @@
-"""The settings: each with its name, default and help, read from the environment."""
+"""The settings, read from the environment: each with its default, its bounds and its help."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
 
 
 class SettingsError(Exception):
     """Settings have values they cannot have; the message names each with its value."""
 
 
-class Setting(NamedTuple):
-    """One setting; ``parse`` raises ValueError with what a value must be."""
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings; each is read from the variable of its name in capitals."""
 
-    name: str
-    default: str
-    help: str
-    parse: Callable[[str], Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The parsed settings; ``threshold`` is None for the artifact's own."""
-
-    host: str
-    port: int
-    model_dir: Path
-    threshold: float | None
-    version: str
-    log_level: str
-    max_body_bytes: int
-    max_batch_rows: int
-    drain_seconds: int
-    shutdown_seconds: int
-
-
-LOG_LEVELS = ("debug", "info", "warning", "error")
-
-
-def _whole_number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _threshold(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise ValueError("must be a number between 0 and 1")
-    return value
-
-
-def _track(text: str) -> str:
-    if not (len(text) <= 63 and text.replace("-", "").isalnum() and text.isascii()):
-        raise ValueError("must be letters, digits and dashes, like stable")
-    return text
-
-
-def _log_level(text: str) -> str:
-    if text.lower() not in LOG_LEVELS:
-        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
-    return text.lower()
-
-
-SETTINGS = (
-    Setting("HOST", "127.0.0.1", "address to listen on; 0.0.0.0 for all", str),
-    Setting("PORT", "8000", "port to listen on", _whole_number(1, 65535)),
-    Setting("MODEL_DIR", "artifacts/current", "directory of the model to serve", Path),
-    Setting("THRESHOLD", "", "malignant from this probability on; empty: the model's", _threshold),
-    Setting("VERSION", "stable", "deployment track that /health and metrics name", _track),
-    Setting("LOG_LEVEL", "info", f"one of {', '.join(LOG_LEVELS)}", _log_level),
-    Setting("MAX_BODY_BYTES", "1048576", "largest request body", _whole_number(1, 2**30)),
-    Setting("MAX_BATCH_ROWS", "5000", "most cases in one request", _whole_number(1, 2**20)),
-    Setting("DRAIN_SECONDS", "0", "how long to go on answering after SIGTERM",
-            _whole_number(0, 3600)),
-    Setting("SHUTDOWN_SECONDS", "20", "patience with open requests after that",
-            _whole_number(0, 3600)),
-)  # fmt: skip
+    host: Annotated[str, Meta(description="address to listen on; 0.0.0.0 for all")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="port to listen on")] = 8000
+    model_dir: Annotated[Path, Meta(description="directory of the model to serve")] = Path(
+        "artifacts/current"
+    )
+    threshold: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)] | None,
+        Meta(
+            description="malignant from this probability on; empty: the model's",
+            extra={"must": "a number between 0 and 1"},
+        ),
+    ] = None
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^(?=.*[A-Za-z0-9])[A-Za-z0-9-]{1,63}\Z",
+            description="deployment track that /health and metrics name",
+            extra={"must": "letters, digits and dashes, like stable"},
+        ),
+    ] = "stable"
+    log_level: Annotated[
+        str,
+        Meta(
+            pattern=r"(?i)^(debug|info|warning|error)\Z",
+            description="least level of what is logged",
+            extra={"must": "debug, info, warning or error"},
+        ),
+    ] = "info"
+    max_body_bytes: Annotated[int, Meta(ge=1, le=2**30, description="largest request body")] = 2**20
+    max_batch_rows: Annotated[
+        int, Meta(ge=1, le=2**20, description="most cases in one request")
+    ] = 5000
+    drain_seconds: Annotated[
+        int, Meta(ge=0, le=3600, description="how long to go on answering after SIGTERM")
+    ] = 0
+    shutdown_seconds: Annotated[
+        int, Meta(ge=0, le=3600, description="how long open requests may take after that")
+    ] = 20
 
 
 def load_settings(environment: Mapping[str, str]) -> Settings:
@@ -93,13 +61,19 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: at least one value is wrong.
     """
-    values, errors = {}, []
-    for setting in SETTINGS:
-        text = environment.get(setting.name) or setting.default
+    values: dict[str, Any] = {}
+    errors = []
+    kinds = get_type_hints(Settings, include_extras=True)
+    for field in _fields():
+        text = environment.get(field.name.upper())
+        if not text:
+            continue
         try:
-            values[setting.name.lower()] = setting.parse(text)
-        except ValueError as error:
-            errors.append(f"{setting.name}={text!r} {error}")
+            values[field.name] = msgspec.convert(
+                text, kinds[field.name], strict=False, dec_hook=lambda path, given: path(given)
+            )
+        except msgspec.ValidationError:
+            errors.append(f"{field.name.upper()}={text!r} must be {_values(field.type)}")
     if errors:
         raise SettingsError("; ".join(errors))
     return Settings(**values)
@@ -107,8 +81,22 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
 
 def describe_settings() -> str:
     """Return the list of settings for ``--help``."""
-    width = max(len(setting.name) for setting in SETTINGS)
+    fields = _fields()
+    width = max(len(field.name) for field in fields)
     return "\n".join(
-        f"  {setting.name:{width}}  {setting.help} (default: {setting.default or 'empty'})"
-        for setting in SETTINGS
+        f"  {field.name.upper():{width}}  {field.type.extra_json_schema['description']}"
+        f" (default: {'empty' if field.default is None else field.default})"
+        for field in fields
     )
+
+
+def _fields() -> Any:
+    kind: Any = msgspec.inspect.type_info(Settings)
+    return kind.fields
+
+
+def _values(kind: Any) -> str:
+    """Return what a value of that kind must be."""
+    if kind.extra:
+        return str(kind.extra["must"])
+    return f"a whole number from {kind.type.ge} to {kind.type.le}"

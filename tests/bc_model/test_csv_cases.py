@@ -160,8 +160,8 @@ def test_quoted_cells_and_lines() -> None:
     [
         pytest.param(HEADER[:-1], [f"column {LAST!r}: is missing"], id="missing column"),
         pytest.param(HEADER[:1] + HEADER[2:], ["column 'diagnosis': is missing"], id="unlabelled"),
-        pytest.param([*HEADER, "radius1"], ["column 'radius1': stands twice in the header"]),
-        pytest.param([*HEADER, "ID"], ["column 'ID': stands twice in the header"]),
+        pytest.param([*HEADER, "radius1"], ["column 'radius1': is twice in the header"]),
+        pytest.param([*HEADER, "ID"], ["column 'ID': is twice in the header"]),
         pytest.param([*HEADER, "age"], ["column 'age': is not a known column"]),
         pytest.param(
             [*HEADER, "target"],
@@ -171,7 +171,7 @@ def test_quoted_cells_and_lines() -> None:
             ["age", "ID", "id", *FEATURE_NAMES[:-1]],
             [
                 "column 'age': is not a known column",
-                "column 'id': stands twice in the header",
+                "column 'id': is twice in the header",
                 f"column {LAST!r}: is missing",
                 "column 'diagnosis': is missing",
             ],

@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS, feature_name
 from tests.browser.conftest import SIZES
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
-from web.paste import ROW
+from web.form import ROW
 
 BY_ROWS = [feature_name(m.name, statistic) for m in MEASUREMENTS for statistic in STATISTICS]
 """The features as the page has them: a row a measurement."""

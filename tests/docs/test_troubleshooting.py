@@ -18,6 +18,7 @@ import uvicorn
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import Response
 
 import app
 from bc_model import __main__ as command
@@ -33,12 +34,11 @@ from canary.transitions import Claim, begin, mine
 from tests import messages
 from tests.canaries import observed, track
 from tests.conftest import ROOT
-from web.accept import JSON
 from web.batch import BatchDecoder
-from web.logs import JsonFormatter
-from web.problems import ProblemError, problem_response
-from web.requests import FeatureDecoder, media_type, read_body
-from web.server import DrainingServer
+from web.middleware import ProblemResponder
+from web.problems import ProblemError
+from web.requests import JSON, FeatureDecoder, RequestContext, media_type, read_body
+from web.server import DrainingServer, JsonFormatter
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 ENTRIES = re.split(r"^### .+\n\n", PAGE, flags=re.MULTILINE)[1:]
@@ -152,8 +152,9 @@ def requests() -> list[str]:
         lambda: one.decode(b'{"features": {"mean radiu": 1}}'),
         lambda: many.decode(JSON, b'{"instances": [[], []]}'),
     )
-    sent.state.request_id = "1"
-    failure = bytes(problem_response(sent, "internal-error", "").body).decode()
+    sent.state.context = RequestContext("1", is_generated=False)
+    responder = ProblemResponder(lambda *_: Response())
+    failure = bytes(responder.internal_error(sent).body).decode()
     return [NO_BASIS, failure, *refusals(attempts, ProblemError)]
 
 

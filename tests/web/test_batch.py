@@ -20,9 +20,9 @@ from bc_model.features import FEATURE_NAMES
 from bc_model.predict_csv import predict_csv
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from tests.tables import write_rows
-from web.accept import JSON
 from web.batch import CSV, NPY, BatchDecoder
 from web.problems import ProblemError
+from web.requests import JSON
 
 MOST_ROWS = 600
 
@@ -185,7 +185,7 @@ def test_a_doubled_name_is_found_in_a_batch(decoder: BatchDecoder) -> None:
         b'{"mean radius"', b'{"mean radius": 1, "mean radius"'
     )
     (error,) = refusal(decoder, JSON, body).errors
-    assert (error.pointer, error.detail) == ("/instances/1/mean radius", "row 2: stands twice")
+    assert (error.pointer, error.detail) == ("/instances/1/mean radius", "row 2: is given twice")
 
 
 @deterministic

@@ -20,9 +20,10 @@ from bc_model.artifact import Reference
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT
 from tests.conftest import START_SECONDS, free_port
-from web.logs import JsonFormatter
 from web.metrics import Metrics
-from web.middleware import SECURITY_HEADERS, ObserveRequests
+from web.middleware import SECURITY_HEADERS, ObserveRequests, ProblemResponder
+from web.problems import ProblemDetails
+from web.server import JsonFormatter
 
 
 def log_lines(log: Path) -> list[dict[str, object]]:
@@ -88,6 +89,10 @@ def test_a_client_that_goes_away_is_no_failure(client: httpx2.Client, service_lo
     assert line_of(service_log, "gone")["status"] == 499
 
 
+def no_page(request: Request, details: ProblemDetails, remedy: str) -> Response:
+    raise AssertionError("nobody here prefers a page")
+
+
 async def fail_before(request: Request) -> Response:
     raise ValueError("the cause")
 
@@ -115,7 +120,12 @@ def failing(reference: Reference) -> Iterator[httpx2.Client]:
             Route("/metrics", exposition),
         ],
         middleware=[
-            Middleware(ObserveRequests, metrics=metrics, templates={fail_before: "/before"})
+            Middleware(
+                ObserveRequests,
+                metrics=metrics,
+                problems=ProblemResponder(no_page),
+                templates={fail_before: "/before"},
+            )
         ],
     )
     app.state.draining = False

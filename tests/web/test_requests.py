@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
-from web.errors import LISTED_ERRORS
-from web.problems import FieldError, ProblemError
+from web.problems import LISTED_ERRORS, FieldError, ProblemError
 from web.requests import FeatureDecoder
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=200)
@@ -127,7 +126,7 @@ def test_doubled_names_are_found_also_when_escaped(decoder: FeatureDecoder) -> N
         body = content.replace('"features": {', f'"features": {{{double}, ')
         problem = refusal(decoder, body.encode())
         assert problem.errors == [
-            FieldError("/features/mean radius", "mean radius", "stands twice")
+            FieldError("/features/mean radius", "mean radius", "is given twice")
         ]
 
 
@@ -136,7 +135,7 @@ def test_doubled_and_unknown_fields(decoder: FeatureDecoder) -> None:
     body = f'{{"features": {values}, "features": {values}, "id": 1}}'
     problem = refusal(decoder, body.encode())
     assert problem.errors == [
-        FieldError("/features", None, "stands twice"),
+        FieldError("/features", None, "is given twice"),
         FieldError("/id", None, "is not a known field"),
     ]
 
@@ -155,7 +154,7 @@ def test_numbers_too_large_for_a_float_are_named(decoder: FeatureDecoder) -> Non
         (b"", "The body is not JSON: Expecting value, line 1, column 1."),
         (b'{"features": [1,}', "The body is not JSON: Expecting value, line 1, column 17."),
         (b'{"features": "\xff"}', "The body is not UTF-8 text."),
-        (b"[" * 100_000, "The body is nested too deep."),
+        (b"[" * 100_000, "The body is nested too deeply."),
     ],
 )
 def test_what_is_not_json(decoder: FeatureDecoder, body: bytes, detail: str) -> None:

@@ -13,8 +13,7 @@ from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
 from bc_model.metrics import wilson
 from bc_model.predictor import ModelArrays
-from web import export
-from web.result import Result, Results, chart
+from web.result import Result, Results, chart, result_as_csv, result_as_json
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +72,14 @@ def test_every_value_is_located(result: Result, reference: Reference) -> None:
 
 
 def test_the_json_holds_everything_and_what_it_is_for(result: Result) -> None:
-    content = json.loads(export.as_json(result, "P-7"))
+    content = json.loads(result_as_json(result, "P-7"))
     built_in = {
         name: json.loads(msgspec.json.encode(part))
         for name, part in zip(result._fields, result, strict=True)
     }
     assert content["intended_use"] == INTENDED_USE
     assert content["case"] == "P-7"
-    assert json.loads(export.as_json(result, ""))["case"] is None
+    assert json.loads(result_as_json(result, ""))["case"] is None
     assert content["verdict"] == result.answer.verdict
     assert content["answer"] == built_in["answer"]
     assert content["measured_at_threshold"] == built_in["point"]
@@ -91,7 +90,7 @@ def test_the_json_holds_everything_and_what_it_is_for(result: Result) -> None:
 def test_the_csv_holds_the_answer_and_the_values(
     result: Result, classifier: Classifier, reference: Reference
 ) -> None:
-    (row,) = csv.DictReader(io.StringIO(export.as_csv(classifier, result, "P-7").decode()))
+    (row,) = csv.DictReader(io.StringIO(result_as_csv(classifier, result, "P-7").decode()))
     assert tuple(row) == (*COLUMNS, *FEATURE_NAMES)
     assert row["intended_use"] == INTENDED_USE
     assert row["id"] == "P-7"

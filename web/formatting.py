@@ -1,4 +1,4 @@
-"""Probabilities in words and numbers that promise no more than they hold."""
+"""Formats probabilities for people, with no more digits than their intervals allow."""
 
 from bc_model.artifact import Estimate
 
@@ -48,9 +48,9 @@ def span_of_100(low: float, high: float) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def measured(figure: Estimate) -> str:
+def share_with_interval(estimate: Estimate) -> str:
     """Return a measured share in percent with its interval."""
-    return f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
+    return f"{100 * estimate.value:.1f} % ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
 
 
 def sentence(text: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cases import MALIGNANT
-from web.paste import Row, count, spread
+from web.form import Row, count, spread
 
 POINTS = [f"{value:.10g}" for value in MALIGNANT]
 COMMAS = [text.replace(".", ",") for text in POINTS]

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
+from web.form import MULTIPART, Upload, read_upload
 from web.problems import ProblemError
-from web.upload import FORM, Upload, read_upload
 
-HEADERS = Headers({"content-type": f"{FORM}; boundary=limit"})
+HEADERS = Headers({"content-type": f"{MULTIPART}; boundary=limit"})
 
 
 def part(name: str, content: bytes, filename: str | None = None) -> bytes:
@@ -42,7 +42,11 @@ def test_text_is_a_file_sent_before() -> None:
         ([part("other", b"1,2")], HEADERS, "Choose a CSV file"),
         ([b"no form"], HEADERS, "not what the form sends"),
         ([part("cases", b"1", "a"), part("cases", b"2", "b")], HEADERS, "not what the form"),
-        ([part("cases", b"1", "a")], Headers({"content-type": FORM}), "not what the form sends"),
+        (
+            [part("cases", b"1", "a")],
+            Headers({"content-type": MULTIPART}),
+            "not what the form sends",
+        ),
     ],
 )
 def test_what_is_refused_and_how(parts: list[bytes], headers: Headers, detail: str) -> None:

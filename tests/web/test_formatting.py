@@ -3,7 +3,16 @@
 import pytest
 
 from bc_model.artifact import Estimate
-from web.words import about_100, measured, of_100, percent, probability, sentence, span, span_of_100
+from web.formatting import (
+    about_100,
+    of_100,
+    percent,
+    probability,
+    sentence,
+    share_with_interval,
+    span,
+    span_of_100,
+)
 
 
 def plain(text: str) -> str:
@@ -88,4 +97,4 @@ def test_a_sentence_keeps_its_other_capitals() -> None:
 
 
 def test_a_measured_share_has_its_interval() -> None:
-    assert measured(Estimate(0.9704, 0.938, 0.9861)) == "97.0 % (93.8 to 98.6)"
+    assert share_with_interval(Estimate(0.9704, 0.938, 0.9861)) == "97.0 % (93.8 to 98.6)"

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from bc_model.arrays import MALIGNANT
 from bc_model.artifact import Reference
-from web.curves import roc
+from web.pages import roc
 
 
 def test_the_roc_curve_runs_from_corner_to_corner(reference: Reference) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.accept import prefers
+from web.requests import prefers
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 

@@ -13,9 +13,9 @@ from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
 from bc_model.metrics import wilson
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
-from web.examples import choose_examples
-from web.paste import ROW
-from web.words import measured, span
+from web.form import ROW
+from web.formatting import share_with_interval, span
+from web.result import choose_examples
 
 TYPED = {name: f" {value} ".replace(".", ",") for name, value in MALIGNANT_BY_NAME.items()}
 
@@ -183,7 +183,7 @@ def test_a_result_says_all_it_must(client: httpx2.Client, classifier: Classifier
         shown = f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
         assert shown in text
     support = wilson(answer["support"] / 100 * 455, 455)
-    assert f"<strong>Support.</strong> {measured(support)} of the training cases" in text
+    assert f"<strong>Support.</strong> {share_with_interval(support)} of the training cases" in text
     shares = re.findall(r'[BM] \d+ <span class="range">\(\d+ to \d+\)</span></span>', text)
     assert len(shares) == 2 * 30
     assert "For research and education. Not a medical device:" in text

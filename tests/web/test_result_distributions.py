@@ -8,7 +8,7 @@ import pytest
 from bc_model.arrays import BENIGN, MALIGNANT
 from bc_model.artifact import Reference
 from bc_model.metrics import wilson
-from web.distributions import BINS, HEIGHT, Distributions
+from web.result import BINS, HEIGHT, Distributions
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from bc_model.arrays import MALIGNANT
 from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.predictor import ModelArrays
-from web.examples import choose_examples
+from web.result import choose_examples
 
 
 def test_each_is_an_unseen_case_of_the_data_set(
