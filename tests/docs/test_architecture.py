@@ -52,7 +52,8 @@ def exists(name: str) -> bool:
         return f"``{name}``" in ARTIFACT
     if command := re.fullmatch(r"python -m (\w+) (\w+)", name):
         package, action = command.groups()
-        return f'"{action}"' in texts(f"{package}/__main__.py")
+        code = texts(f"{package}/__main__.py")
+        return f'"{action}"' in code or has_word(code, f"_{action}")
     if target := re.fullmatch(r"make (\w+)", name):
         return f"\n{target[1]}:" in texts("Makefile")
     if PORT.fullmatch(name):

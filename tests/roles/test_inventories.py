@@ -19,7 +19,7 @@ MINIKUBE = ["-i", "inventory/minikube"]
 def test_playbook_for_a_cluster_says_that_there_is_none(playbook: str) -> None:
     result = run(["ansible-playbook", f"playbooks/{playbook}.yml"], ROOT, 0)
     assert result.returncode != 0
-    assert "This playbook is for a cluster, and the inventory has none" in result.stdout
+    assert "This playbook needs a cluster, and the inventory has none" in result.stdout
     assert "-i inventory/kubernetes" in result.stdout
 
 
@@ -56,7 +56,7 @@ def test_deployed_image_is_loaded_into_minikube(
     assert state.exists(), result.stdout
     cluster = json.loads(state.read_text())["breast-cancer"]
     assert cluster["images"] == ["docker.io/library/breast-cancer-api:mine"]
-    assert "Look at the cluster" in result.stdout.partition("Load the image")[2]
+    assert "PLAY [Deploy the image]" in result.stdout.partition("Load the image")[2]
 
 
 @pytest.mark.parametrize(
