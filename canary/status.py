@@ -1,4 +1,4 @@
-"""How both tracks are right now: pods, model versions, and the split of the requests."""
+"""Shows both tracks right now: pods, model versions, and the split of the requests."""
 
 import time
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""What app.py is made of: settings, requests, errors, metrics, logs, the page and its document."""
+"""The rooms of the service: settings, requests, scoring, errors, metrics, logs and pages."""

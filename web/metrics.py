@@ -4,7 +4,6 @@ What came in and what the model was trained on are counted in the same bins, so 
 query over both. Both name the model: what another was asked is never compared with its cases.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -34,6 +33,7 @@ from bc_model.artifact import Reference
 from bc_model.classifier import Answer
 from bc_model.drift import BINS, PROBABILITY_BUCKETS, bin_counts, score_counts
 from web.problems import KINDS, REJECTIONS
+from web.requests import prefers
 
 REQUEST_BUCKETS = (
     0.00025, 0.00035, 0.0005, 0.0006, 0.0007, 0.00085, 0.001, 0.0012, 0.0015, 0.002, 0.0025, 0.003,
@@ -45,7 +45,7 @@ SCORING_BUCKETS = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1,
 )  # fmt: skip
 
-_IS_REFUSED = re.compile(r"q=0(\.0*)?")
+OPENMETRICS = "application/openmetrics-text"
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -282,13 +282,5 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics as text and its content type: OpenMetrics where ``accept`` asks."""
-        form = openmetrics if _wants_openmetrics(accept) else prometheus_text
+        form = openmetrics if prefers(accept, OPENMETRICS) else prometheus_text
         return form.generate_latest(self._registry), form.CONTENT_TYPE_LATEST
-
-
-def _wants_openmetrics(accept: str) -> bool:
-    for media_range in accept.lower().split(","):
-        media_type, *parameters = (part.strip() for part in media_range.split(";"))
-        if media_type == "application/openmetrics-text":
-            return not any(_IS_REFUSED.fullmatch(parameter) for parameter in parameters)
-    return False

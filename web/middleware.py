@@ -1,4 +1,4 @@
-"""What every request gets: an id, a log line, metrics, security headers, and answers to errors."""
+"""Gives every request an id, a log line, metrics and security headers, and answers errors."""
 
 import logging
 import re

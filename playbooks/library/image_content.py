@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import yaml
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -48,21 +49,6 @@ options:
   destination:
     description: Existing directory to copy everything to, as the context of a build.
     type: path
-attributes:
-  check_mode:
-    support: full
-author:
-  - The project's contributors
-"""
-
-EXAMPLES = r"""
-- name: Hash what goes into the image
-  image_content:
-    project: /srv/app
-    paths: [Dockerfile, app.py, web]
-    model: /srv/app/artifacts/ce9e3b7a705d
-    model_files: ["*.npz", manifest.json]
-    model_destination: artifacts/current
 """
 
 RETURN = r"""
@@ -123,15 +109,7 @@ def lay_out(content: Content, destination: Path) -> Content:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "project": {"type": "path", "required": True},
-            "paths": {"type": "list", "elements": "str", "required": True},
-            "model": {"type": "path", "required": True},
-            "model_files": {"type": "list", "elements": "str", "required": True},
-            "model_destination": {"required": True},
-            "settings": {"type": "dict", "default": {}},
-            "destination": {"type": "path"},
-        },
+        argument_spec=yaml.safe_load(DOCUMENTATION)["options"],
         supports_check_mode=True,
     )
     p = module.params

@@ -1,4 +1,4 @@
-"""What ``evaluate`` prints, from a real run of the command."""
+"""The output of ``evaluate``, from a real run of the command."""
 
 import re
 import subprocess

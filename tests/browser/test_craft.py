@@ -1,4 +1,4 @@
-"""What holds for every page: accessible, within its width, in both schemes, offline, small."""
+"""Every page is accessible, fits its width, follows both schemes, works offline and is small."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where the counters come from: pods that are real services, and recorded answers of Prometheus."""
+"""Counters from pods that are real services, and from recorded answers of Prometheus."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Who runs the playbook: real processes that come and go."""
+"""The process that holds a run: real processes that come and go."""
 
 import getpass
 import os

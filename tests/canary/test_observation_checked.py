@@ -1,4 +1,4 @@
-"""What cannot be judged is an error that names the reason, never a pass."""
+"""An observation that cannot be judged is an error that names the reason, never a pass."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How both tracks are: two real services."""
+"""The status of both tracks: two real services."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What is under way and what was, what stays because of it, and how it is kept."""
+"""The run, the history, the image they keep in place, and how they are stored."""
 
 from typing import Any
 

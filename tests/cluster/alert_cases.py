@@ -1,4 +1,4 @@
-"""What Prometheus may scrape, and which alerts fire then: at least one near miss for each."""
+"""Series that Prometheus may scrape, and the alerts that must fire: each has a near miss."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What stands in for Grafana, whose image is not to be had where the tests run.
+"""A stand-in for Grafana, whose image is not available where the tests run.
 
 It listens where Grafana would, and answers /api/health with what it was given, as soon as it can
 read all of that as the user it runs as. Of what Grafana does with it, it knows nothing.

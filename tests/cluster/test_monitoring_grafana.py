@@ -1,4 +1,4 @@
-"""What the role does about Grafana on a real cluster, with a stand-in for Grafana itself."""
+"""The role's handling of Grafana on a real cluster, with a stand-in for Grafana itself."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What is in the way of a deployment; a small HTTP server plays the cluster."""
+"""The problems that a deployment would meet; a small HTTP server plays the cluster."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the module makes of answers of minikube and Docker.
+"""The module's reading of answers of minikube and Docker.
 
 Some answers are recorded ones; the others are written in the form that minikube v1.38.1's types
 give them.

@@ -1,4 +1,4 @@
-"""What the role `canary` does, in which order; its commands ask a server that plays the cluster.
+"""The order of the steps of the role `canary`; its commands ask a server that plays the cluster.
 
 The role `app`, which needs a real one, and what watches the pods are stand-ins here: they tell the
 server what they deploy, and say what they are told to.

@@ -1,4 +1,4 @@
-"""How often drift is found: the table of the document, and what holds of it."""
+"""The table of how often drift is found is the document's, and its claims hold."""
 
 import numpy as np
 import pytest

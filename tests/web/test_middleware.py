@@ -1,4 +1,4 @@
-"""What every request gets: id, log line, metrics, headers; and what a failure inside looks like."""
+"""Id, log line, metrics and headers of every request, and the answer to a failure inside."""
 
 import json
 import socket

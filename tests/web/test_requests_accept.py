@@ -1,4 +1,4 @@
-"""Who would rather have something else than JSON says so in Accept."""
+"""A client says in Accept that it prefers something other than JSON."""
 
 import pytest
 

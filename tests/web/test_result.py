@@ -1,4 +1,4 @@
-"""What the page says about a case is what the model answers."""
+"""The result on the page is the model's answer."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Where values lie: shares, positions and histograms are those of the labelled cases."""
+"""Shares, positions and histograms are those of the labelled cases."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What canaries are tried on, and images to try."""
+"""Fixtures: a deployed service, and images to try as canaries."""
 
 import base64
 import json
