@@ -143,7 +143,7 @@ def test_the_table_is_decided_by_its_seed(models: Candidates) -> None:
     head, line, *rows = first.splitlines()
     assert (head, line) == (
         "| canary | should | fail | error | inconclusive | pass |",
-        "|---|---|---|---|---|---|",
+        "| --- | --- | --- | --- | --- | --- |",
     )
     assert [row.split(" | ")[0].strip("| ") for row in rows] == [
         scenario.name for scenario in scenarios(models)
