@@ -37,7 +37,7 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / name).touch()
     for name in ("bc_model", "web", "templates", "static", "artifacts/current"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "artifacts/current/manifest.json").write_text("{}")
+    (tmp_path / "artifacts/current/manifest.json").write_text('{"model_version": "1"}')
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     return tmp_path
 
