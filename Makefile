@@ -57,13 +57,13 @@ lint: .venv/installed-dev ## check format and style of Python and Ansible
 types: .venv/installed-dev ## check types with mypy, strict
 	.venv/bin/mypy
 
-unit: .venv/installed-dev ## run the tests with coverage
+unit: .venv/installed-dev ## run the tests with coverage; needs Chromium
 	.venv/bin/coverage erase
 	.venv/bin/coverage run -m pytest --numprocesses=auto --dist=worksteal
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 
-test-cluster: .venv/installed-dev ## run the tests on the Kubernetes cluster of KUBECONFIG
+test-cluster: .venv/installed-dev ## run the tests on the cluster of KUBECONFIG; needs Docker, kubectl, Prometheus
 	.venv/bin/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 \
 		$(CLUSTER_TESTS)
 

@@ -174,12 +174,12 @@ def create_app(settings: Settings) -> Starlette:
     metrics = Metrics(classifier.names, reference, manifest.model_version, settings.version)
     service = Service(settings, classifier, reference, metrics)
     routes = service.routes()
-    pages = [route for route in routes if isinstance(route, Route)]
-    metrics.expect((route.path, method) for route in pages for method in route.methods or ())
-    templates = {route.endpoint: route.path for route in pages}
-    templates |= {route.app: route.path for route in routes if isinstance(route, Mount)}
+    handled = [route for route in routes if isinstance(route, Route)]
+    metrics.expect((route.path, method) for route in handled for method in route.methods or ())
+    paths = {route.endpoint: route.path for route in handled}
+    paths |= {route.app: route.path for route in routes if isinstance(route, Mount)}
     problems = ProblemResponder(service.pages.problem)
-    observe = Middleware(ObserveRequests, metrics=metrics, problems=problems, templates=templates)
+    observe = Middleware(ObserveRequests, metrics=metrics, problems=problems, paths=paths)
     app = Starlette(
         routes=routes,
         middleware=[observe],

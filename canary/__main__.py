@@ -1,4 +1,4 @@
-"""Take one step of a canary's run, and print the outcome as JSON."""
+"""The commands behind the canary playbooks; all but `thresholds` print JSON."""
 
 import argparse
 import json
@@ -24,8 +24,8 @@ Object = dict[str, Any]
 Input = TypeVar("Input")
 
 DESCRIPTION = f"""{__doc__}
-The role `canary` runs these commands; people start playbooks/canary.yml, promote.yml, rollback.yml
-and status.yml. `check`, `step` and `report` read their input as JSON from standard input."""
+The role `canary` runs them; people start playbooks/canary.yml, promote.yml, rollback.yml and
+status.yml. `check`, `step` and `report` read their input as JSON from standard input."""
 
 EXAMPLES = """examples:
   python -m canary thresholds

@@ -82,7 +82,7 @@ def _add_gain(total: Values, before: Reading, after: Reading) -> None:
 
 
 PROBES = frozenset({"/metrics", "/livez", "/readyz", "/health"})
-"""Endpoints that nobody's requests go to."""
+"""Endpoints that users do not call."""
 
 
 def track(

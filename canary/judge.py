@@ -72,7 +72,7 @@ def reasons(verdict: Verdict) -> list[str]:
 
 
 def concluded(steps: Sequence[Step], outcome: Outcome, why: Sequence[str]) -> Verdict:
-    """Return the verdict of the last of the ``steps``, and before it ``why`` the run ended else.
+    """Return the verdict of the last of the ``steps``, preceded by ``why`` the run ended.
 
     Reasons that are that verdict's own are not repeated.
     """

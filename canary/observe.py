@@ -38,7 +38,7 @@ def observe(
     Raises:
         UnreachableError: the stable track does not give its labelled cases, or the cluster or the
             source do not answer.
-        ValueError: the traffic is not to be made, or the counters are none.
+        ValueError: the traffic settings or the counters are invalid.
     """
     check(traffic.url, traffic.rate, seconds)
     started = _now()

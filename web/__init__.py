@@ -1,1 +1,1 @@
-"""The rooms of the service: settings, requests, scoring, errors, metrics, logs and pages."""
+"""The parts of the service: settings, requests, scoring, errors, metrics, logs and pages."""

@@ -255,7 +255,7 @@ class Metrics:
     ) -> None:
         """Count the answers to the cases ``X`` (n, 30), which took ``seconds`` to score.
 
-        A traffic generator's cases are nobody's: they say nothing about what comes in.
+        Generated cases are not users' cases, and say nothing about what comes in.
         """
         self._scoring.observe(seconds)
         self._traffic[is_generated].answered(answers)

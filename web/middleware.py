@@ -166,13 +166,13 @@ class ObserveRequests:
         app: ASGIApp,
         metrics: Metrics,
         problems: ProblemResponder,
-        templates: Mapping[Any, str],
+        paths: Mapping[Any, str],
     ) -> None:
-        """Wrap ``app``; ``templates`` maps the routes' endpoints to their paths."""
+        """Wrap ``app``; ``paths`` maps the routes' endpoints to their paths."""
         self._app = app
         self._metrics = metrics
         self._problems = problems
-        self._templates = templates
+        self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -196,7 +196,7 @@ class ObserveRequests:
     def _record(self, exchange: Exchange) -> None:
         scope, context, status = exchange.scope, exchange.context, exchange.status
         seconds = exchange.seconds
-        endpoint = self._templates.get(scope.get("endpoint"), UNMATCHED)
+        endpoint = self._paths.get(scope.get("endpoint"), UNMATCHED)
         self._metrics.requested(endpoint, scope["method"], status, seconds, context.is_generated)
         if context.problem in REJECTIONS and not context.is_generated:
             self._metrics.rejected(context.problem)

@@ -126,6 +126,12 @@ def test_what_the_page_names_exists(name: str) -> None:
     assert exists(name)
 
 
+@pytest.mark.parametrize("package", ["web", "canary"])
+def test_every_module_is_on_the_page(package: str) -> None:
+    modules = {f"{package}/{file.name}" for file in (ROOT / package).glob("*.py")}
+    assert modules - set(ON_THE_PAGE) == {f"{package}/__init__.py"}
+
+
 def test_names_of_every_kind_are_found() -> None:
     assert {
         "30000", "/metrics", "app.py", "app_requests_total", "artifacts/current",

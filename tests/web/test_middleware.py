@@ -124,7 +124,7 @@ def failing(reference: Reference) -> Iterator[httpx2.Client]:
                 ObserveRequests,
                 metrics=metrics,
                 problems=ProblemResponder(no_page),
-                templates={fail_before: "/before"},
+                paths={fail_before: "/before"},
             )
         ],
     )
