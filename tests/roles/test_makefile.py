@@ -1,4 +1,5 @@
 import shutil
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", *arguments],  # noqa: S607  as people call it
         cwd=directory,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         capture_output=True,
         text=True,
         timeout=60,

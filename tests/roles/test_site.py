@@ -34,7 +34,7 @@ def test_everything_in_the_way_is_listed(clean_site: Site, old_python: Path) -> 
     with socket.create_server(("127.0.0.1", clean_site.port)):
         result = clean_site.play("site.yml", "-e", json.dumps(settings))
     assert result.returncode != 0
-    assert f"- {old_python} is Python 3.8.18, and 3.11 is the oldest" in result.stdout
+    assert f"- {old_python} is Python 3.8.18, but at least 3.11 is needed:" in result.stdout
     assert f"- port {clean_site.port} on 127.0.0.1 is in use by another program (" in result.stdout
     assert f"pid {os.getpid()}); stop it" in result.stdout
     assert f"there is no file {clean_site.directory}/none.csv" in result.stdout
