@@ -70,7 +70,7 @@ def test_promotion_outlives_site(served: Deployed) -> None:
 def test_what_runs_already_is_not_tried(served: Deployed) -> None:
     result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=stable_image())
     assert result.returncode == 0, result.stdout
-    assert "is what runs already" in said(result)
+    assert "is deployed already" in said(result)
     again = served.on_cluster("playbooks/promote.yml", **FAST)
     assert again.returncode == 0, again.stdout
     assert "was promoted already" in said(again)

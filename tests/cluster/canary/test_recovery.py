@@ -25,7 +25,7 @@ def test_next_run_brings_a_killed_one_to_its_end(served: Deployed, variant: Vari
         with Play(served, "canary", canary_image=first) as play:
             play.wait_for(START)
         with Play(served, "canary", canary_image=second, canary_steps=long) as play:
-            play.wait_for(f"was interrupted while it was testing: {first}")
+            play.wait_for(f'was interrupted in the phase "testing": {first}')
             play.wait_for(ANALYSIS)
             other = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=third)
             assert other.returncode != 0
@@ -38,11 +38,11 @@ def test_next_run_brings_a_killed_one_to_its_end(served: Deployed, variant: Vari
             assert f"{image} stays: the canary {second} is compared with it" in said(site)
             assert stable_pods() == pods
         with Play(served, "canary", canary_image=third) as play:
-            play.wait_for(f"was interrupted while it was testing: {second}")
+            play.wait_for(f'was interrupted in the phase "testing": {second}')
             play.wait_for(PROMOTION)
         result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=third)
     assert result.returncode == 0, result.stdout
-    assert f"was interrupted while it was promoting: {third}" in said(result)
+    assert f'was interrupted in the phase "promoting": {third}' in said(result)
     assert failures(load.new, load.kept) == []
     assert stable_image() == third
     assert_no_canary()
