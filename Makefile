@@ -1,8 +1,7 @@
 # The environment is a directory in inventory/; ARGS goes to ansible-playbook.
 ENV ?= local
 ARGS ?=
-# Canaries, whose latency is measured, come last: by then the machine has less to do.
-CLUSTER_TESTS ?= $(sort $(wildcard tests/cluster/test_*.py)) tests/cluster/canary
+CLUSTER_TESTS ?= tests/cluster
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PLAY = .venv/bin/ansible-playbook -i inventory/$(ENV) $(ARGS)
@@ -64,8 +63,7 @@ unit: .venv/installed-dev ## run the tests with coverage; needs Chromium
 	.venv/bin/coverage report
 
 test-cluster: .venv/installed-dev ## run the tests on the cluster of KUBECONFIG; needs Docker, kubectl, Prometheus
-	.venv/bin/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 \
-		$(CLUSTER_TESTS)
+	.venv/bin/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=30 $(CLUSTER_TESTS)
 
 ##@ Generate
 
