@@ -16,7 +16,7 @@ from bc_model.metrics import calibration
 from bc_model.predictor import INTERVAL_LEVEL
 
 
-def text(manifest: Manifest) -> str:
+def model_card(manifest: Manifest) -> str:
     """Return the model card as Markdown; every figure in it comes from ``manifest``."""
     data = manifest.data
     return f"""\

@@ -95,10 +95,15 @@ _VALUES_ALONE = _Layout(
 
 @contextmanager
 def open_cases(path: Path) -> Iterator[TextIO]:
-    """Open a CSV file, or standard input for ``-``; what is not text is a ``DataError``."""
+    """Open a CSV file, or standard input for ``-``.
+
+    Raises:
+        DataError: the file cannot be opened, or is not text.
+    """
     is_path = path != STANDARD_INPUT
     source = path if is_path else sys.stdin.fileno()
     try:
+        # Apart from `with`, so that only an OSError of opening is caught, none of the caller's.
         file = open(source, encoding="utf-8-sig", newline="", closefd=is_path)  # noqa: SIM115
     except OSError as error:
         raise DataError(str(path), [Problem(0, "", str(error.strerror))]) from error

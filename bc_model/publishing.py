@@ -184,7 +184,7 @@ def _files(
         "model.joblib": lambda path: joblib.dump(fitted.classifier, path),
         "scaler.joblib": lambda path: joblib.dump(fitted.scaler, path),
         "feature_names.joblib": lambda path: joblib.dump(list(FEATURE_NAMES), path),
-        "MODEL_CARD.md": lambda path: path.write_text(card.text(manifest), encoding="utf-8"),
+        "MODEL_CARD.md": lambda path: path.write_text(card.model_card(manifest), encoding="utf-8"),
         "roc.svg": lambda path: card.plot_roc(path, dataset.y, out_of_fold.malignant),
         "calibration.svg": lambda path: card.plot_calibration(
             path, dataset.y, out_of_fold.malignant

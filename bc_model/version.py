@@ -21,7 +21,7 @@ _PACKAGE = Path(__file__).parent
 _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 _ENTRY_POINTS = frozenset({"build_model", "publish"})
-_NOT_DECISIVE = frozenset({"check_floors", "text", "plot_roc", "plot_calibration"})
+_NOT_DECISIVE = frozenset({"check_floors", "model_card", "plot_roc", "plot_calibration"})
 """Whether a model is published, and the wording and plots of its card, do not change the model."""
 
 

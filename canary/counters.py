@@ -51,7 +51,11 @@ class PodRecord(NamedTuple):
 
 
 def parse(exposition: str) -> Values:
-    """Return the kept series of a pod's /metrics; ValueError for what is not Prometheus text."""
+    """Return the kept series of a pod's /metrics.
+
+    Raises:
+        ValueError: the text is not in Prometheus' format.
+    """
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(exposition)

@@ -62,10 +62,10 @@ def recover(releases: Releases, claim: Claim, interrupted: bool) -> Releases:
 def promote(
     releases: Releases, claim: Claim, deployed: str, interrupted: bool, override: bool
 ) -> Releases:
-    """Return the releases with the promotion of what waits, or was ``interrupted``, under way.
+    """Return the releases with a promotion under way, of the waiting or ``interrupted`` canary.
 
-    Nothing changes when it is what is ``deployed`` already. ``override`` promotes what has not
-    passed.
+    They do not change if its image is ``deployed`` already. ``override`` promotes a canary that has
+    not passed.
 
     Raises:
         RefusedError: there is nothing to promote, or it has not passed.

@@ -1,4 +1,4 @@
-"""Messages as they stand in what prints them, with ``...`` for what is put in."""
+"""Messages as written in the code and roles that print them, with ``...`` for inserted values."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Ansible's output as messages alone: what the tasks show, and on standard error what fails."""
+"""Prints the messages of debug tasks, and failures on standard error; nothing else of a play."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ description:
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
     """Prints the ``msg`` of debug tasks as YAML, and that of failures on standard error."""
 
     CALLBACK_VERSION = 2.0

@@ -27,7 +27,7 @@ def rows(text: str) -> list[str]:
 
 def test_every_metric_has_its_row(manifest: Manifest) -> None:
     assert tuple(METRIC_NAMES) == METRICS
-    text = card.text(manifest)
+    text = card.model_card(manifest)
     for name in METRICS:
         out_of_fold, unseen = (
             f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
@@ -37,7 +37,7 @@ def test_every_metric_has_its_row(manifest: Manifest) -> None:
 
 
 def test_every_threshold_has_its_row(manifest: Manifest) -> None:
-    text = card.text(manifest)
+    text = card.model_card(manifest)
     assert len(rows(text)) == 2 + len(METRICS) + 2 + len(manifest.operating_points)
     for point in manifest.operating_points:
         (row,) = (row for row in rows(text) if row.startswith(f"| {point.threshold:g} |"))
@@ -63,7 +63,7 @@ def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
         unseen=dict.fromkeys(METRICS, Estimate(0.21, 0.2, 0.22)),
         libraries={"numpy": "9.9.9"},
     )  # fmt: skip
-    text = card.text(other)
+    text = card.model_card(other)
     for expected in (
         "0123456789ab", "another algorithm; C = 7.5, seed 77", "33 bootstrap refits",
         "from a probability of 0.123.", "Libraries: numpy 9.9.9.",
@@ -77,20 +77,20 @@ def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
 
 
 def test_what_is_known_of_the_origin_is_said_and_no_more(manifest: Manifest) -> None:
-    bundled = card.text(manifest)
+    bundled = card.model_card(manifest)
     assert "from one centre, the University of Wisconsin" in bundled
     assert "UCI Machine Learning Repository, 1995" in bundled
     assert "performance is unknown for another centre" in bundled
     assert "Nothing is known" not in bundled
     data = msgspec.structs.replace(manifest.data, source="cases.csv")
-    own = card.text(msgspec.structs.replace(manifest, data=data))
+    own = card.model_card(msgspec.structs.replace(manifest, data=data))
     assert "The file does not say which centres they are from." in own
     assert "Nothing is known about age, ethnicity, centre or equipment" in own
     assert "Wisconsin" not in own
 
 
 def test_the_card_says_what_the_model_is_not_for(manifest: Manifest) -> None:
-    text = card.text(manifest)
+    text = card.model_card(manifest)
     headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     assert headings[1:] == [
         "Model", "Intended use", "Data", "Performance", "Thresholds", "Caveats",
@@ -103,7 +103,7 @@ def test_the_artifact_holds_its_card_and_the_plots_it_shows(
     model_dir: Path, manifest: Manifest
 ) -> None:
     text = (model_dir / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert text == card.text(manifest)
+    assert text == card.model_card(manifest)
     for image in re.findall(r"!\[.*?\]\((.*?)\)", text):
         assert ElementTree.parse(model_dir / image).getroot().tag.endswith("svg")  # noqa: S314  ours
 

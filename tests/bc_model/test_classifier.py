@@ -1,4 +1,4 @@
-"""Answers and explanations: that they never contradict themselves, nor the scores."""
+"""Answers and explanations never contradict themselves or the scores."""
 
 import shutil
 import subprocess

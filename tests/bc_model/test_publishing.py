@@ -1,4 +1,4 @@
-"""From cases to a published artifact: the same from the same, and nothing from bad models."""
+"""From cases to a published artifact: reproducible, and nothing is published of a bad model."""
 
 import dataclasses
 import shutil

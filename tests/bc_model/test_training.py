@@ -1,4 +1,4 @@
-"""The fit: what scikit-learn makes of the same cases, and what must not change it."""
+"""The fit, against scikit-learn's of the same cases, and the changes that must not affect it."""
 
 import dataclasses
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The version of a model: another where the model may be another, and the same where it is not."""
+"""The version of a model changes with everything that may change the model, and nothing else."""
 
 import ast
 import dataclasses

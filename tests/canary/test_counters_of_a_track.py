@@ -1,4 +1,4 @@
-"""From counters to what the judge wants to know."""
+"""From counters to the numbers that the judge compares."""
 
 import random
 

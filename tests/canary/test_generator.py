@@ -1,4 +1,4 @@
-"""Generated traffic, to the real service, and to ports where something is wrong."""
+"""Generated traffic, to the real service and to ports that refuse, hang or answer nonsense."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""The verdict: what decides when the parts disagree."""
+"""The verdict when its parts disagree."""
 
 import subprocess
 import sys

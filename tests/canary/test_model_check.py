@@ -1,4 +1,4 @@
-"""The labelled cases: real models, retrained, damaged and mislabelled, and each limit by itself."""
+"""The model part: real models, retrained, damaged and mislabelled, and each threshold alone."""
 
 from collections.abc import Mapping
 from functools import partial

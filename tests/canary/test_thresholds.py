@@ -1,4 +1,4 @@
-"""The judge's limits: what they may be, and what is said when they are not."""
+"""The judge's thresholds: the values they may have, and the errors for all others."""
 
 import msgspec
 import pytest

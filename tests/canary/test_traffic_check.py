@@ -1,4 +1,4 @@
-"""Errors, latency and predictions: what fails, what is suspect, and what is let pass."""
+"""Errors, latency and predictions: which differences fail, are inconclusive, or pass."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The verbs: who may do what with a run, and what becomes of it, done once or again."""
+"""Transitions of a run: which are allowed, what each one changes, and that it can be repeated."""
 
 import pytest
 from msgspec.structs import replace

@@ -141,7 +141,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Itera
     site = Deployed(tmp_path_factory.mktemp("cluster") / "a checkout")
     shutil.copytree(artifacts, site.directory / "artifacts", symlinks=True)
     remove_namespaces()
-    forget_connections()
     yield site
     remove_namespaces()
 
@@ -154,18 +153,6 @@ def remove_namespaces() -> None:
     for name in (NAMESPACE, OTHER, APPLIED):
         kubectl("delete", "deployments", "--all", "--cascade=foreground", PATIENTLY, namespace=name)
     kubectl("delete", "namespace", NAMESPACE, OTHER, APPLIED, "--ignore-not-found", PATIENTLY)
-
-
-def forget_connections() -> None:
-    """Have the kernel forget closed connections to the node ports.
-
-    For two minutes it would send a new connection from the same port to the pod of the former one,
-    which may be gone; so many new connections from one address are the tests' alone.
-    """
-    if conntrack := shutil.which("conntrack"):
-        for port in (NODE_PORT, METRICS_NODE_PORT):
-            closed = ["--proto=tcp", "--state=TIME_WAIT", f"--orig-port-dst={port}"]
-            subprocess.run([conntrack, "--delete", *closed], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The smoke test, and where it is done."""
+"""The smoke test, and the address it uses."""
 
 import json
 import threading

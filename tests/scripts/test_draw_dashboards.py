@@ -1,4 +1,4 @@
-"""The pictures of dashboards: what would not be seen in them is seen."""
+"""The pictures of dashboards: zeros, equal series and gaps are drawn so that they are visible."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The models that simulated canaries come with."""
+"""The models of simulated canaries."""
 
 from pathlib import Path
 

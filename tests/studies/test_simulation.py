@@ -1,4 +1,4 @@
-"""The simulation: that its traffic is the traffic that is claimed, and that the judge stands it."""
+"""The simulation: its traffic is as documented, and the documents' table is its output."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Probabilities in words: nothing is said to be certain."""
+"""Probabilities for people: none is shown as certain."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Decoding: what is taken, and that every error is found, by both passes alike."""
+"""Decoding: valid bodies are accepted, and both passes find every error."""
 
 import json
 import math

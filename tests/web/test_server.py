@@ -1,4 +1,4 @@
-"""Draining: after SIGTERM the service answers on, and sends its clients elsewhere."""
+"""Draining: after SIGTERM the service keeps answering, and closes each connection after it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The settings: defaults, parsing, and what is said of wrong values."""
+"""The settings: defaults, parsing, and the errors for wrong values."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.canary.plays import FAST, Variant, stable_image
-from tests.cluster.conftest import Deployed, call, forget_connections
+from tests.cluster.conftest import Deployed, call
 
 SABOTAGE = """
 import app
@@ -41,7 +41,6 @@ def variant(served: Deployed) -> Iterator[Variant]:
     names: list[str] = []
 
     def build(predict: str = "pass", readyz: str = "pass") -> str:
-        forget_connections()  # to the canary before
         name = f"breast-cancer-api:variant-{time.time_ns()}"
         code = base64.b64encode(SABOTAGE.format(predict=predict, readyz=readyz).encode())
         start = "import base64, os; exec(base64.b64decode(os.environ['CODE']))"

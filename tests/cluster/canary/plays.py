@@ -1,4 +1,4 @@
-"""Playbooks of canaries under way, and what the cluster runs and remembers."""
+"""Runs the canary playbooks, and reads the deployed images and the recorded history."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A good canary under load: it is promoted by itself, it stays, and there is a way back."""
+"""A good canary under load is promoted automatically, stays deployed, and can be rolled back."""
 
 import time
 

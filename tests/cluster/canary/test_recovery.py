@@ -1,4 +1,4 @@
-"""A canary that is killed: the next one brings it to its end first, and loses no request."""
+"""A run that is killed is finished by the next one first, and no request is lost."""
 
 from tests.cluster.canary.plays import (
     ANALYSIS,

@@ -1,4 +1,4 @@
-"""Bad canaries under load: each is stopped by itself, and the stable track is as it was."""
+"""Bad canaries under load: each is stopped automatically, and the stable track is unchanged."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Verbs that are killed or meet another: each finds where things stand, and loses no request."""
+"""Playbooks that are killed or run at once continue from the recorded state; no request is lost."""
 
 import pytest
 
