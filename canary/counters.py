@@ -30,6 +30,22 @@ USERS, GENERATED = "app_", "app_generated_"
 NAMES = frozenset(f"{prefix}{family}" for prefix in (USERS, GENERATED) for family in FAMILIES)
 KEPT = NAMES | {"app_model_info", START[0]}
 
+PROBES = frozenset({"/metrics", "/livez", "/readyz", "/health"})
+"""Endpoints that users do not call."""
+
+POLL_SECONDS = 2.0
+PROMETHEUS_PORT = 9090
+LONGEST_SCRAPE_INTERVAL = 60.0
+
+DISCOVERY_SECONDS = 15.0
+"""How long Prometheus may take to find new pods: it takes changes over every 5 seconds."""
+
+SCRAPE_TOLERANCE = 0.002
+"""Prometheus moves the time of a scrape by up to 2 ms, to have the intervals alike."""
+
+LABELS = frozenset({"endpoint", "method", "status", "le", "prediction", "model_version"})
+"""Labels of the service's own; all others come from what Prometheus knows of the pod."""
+
 
 class Reading(NamedTuple):
     """All kept series of one pod at one time, in seconds since 1970."""
@@ -83,10 +99,6 @@ def _add_gain(total: Values, before: Reading, after: Reading) -> None:
             if not math.isfinite(value):
                 raise ValueError(f"a pod counts {value} {series[0]}")
             total[series] += value - (before.values.get(series, 0.0) if is_same_process else 0.0)
-
-
-PROBES = frozenset({"/metrics", "/livez", "/readyz", "/health"})
-"""Endpoints that users do not call."""
 
 
 def track(
@@ -157,20 +169,6 @@ def _histogram(counters: Values, wanted: str) -> Histogram:
     totals = [int(cumulative[bound]) for bound in bounds]
     counts = [total - below for total, below in zip(totals, [0, *totals], strict=False)]
     return Histogram(bounds[:-1], counts or [0])
-
-
-POLL_SECONDS = 2.0
-PROMETHEUS_PORT = 9090
-LONGEST_SCRAPE_INTERVAL = 60.0
-
-DISCOVERY_SECONDS = 15.0
-"""How long Prometheus may take to find new pods: it takes changes over every 5 seconds."""
-
-SCRAPE_TOLERANCE = 0.002
-"""Prometheus moves the time of a scrape by up to 2 ms, to have the intervals alike."""
-
-LABELS = frozenset({"endpoint", "method", "status", "le", "prediction", "model_version"})
-"""Labels of the service's own; all others come from what Prometheus knows of the pod."""
 
 
 class PodSource:

@@ -10,6 +10,9 @@ from itertools import pairwise
 import numpy as np
 from msgspec import Struct
 
+FEW = 3
+"""How many failures of the traffic are described in full."""
+
 
 class Histogram(Struct, frozen=True):
     """Counts of one histogram, not cumulative.
@@ -85,10 +88,6 @@ class Observation(Struct, frozen=True):
     sent: int = 0
     lost: int = 0
     failures: list[str] = []
-
-
-FEW = 3
-"""How many failures of the traffic are described in full."""
 
 
 def whole(observations: Sequence[Observation]) -> Observation:

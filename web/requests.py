@@ -25,6 +25,9 @@ from web.problems import (
 
 JSON = "application/json"
 
+MISSING = object()
+"""Stands for a field that was not sent; None is what null was sent for."""
+
 Measurement = Annotated[float, Meta(ge=0)]
 
 NamedFeatures = msgspec.defstruct(
@@ -158,10 +161,6 @@ class FeatureDecoder:
             case = self._cases.read(case, "/features", errors)
         errors.check()
         return np.array(case, dtype=np.float64)
-
-
-MISSING = object()
-"""Stands for a field that was not sent; None is what null was sent for."""
 
 
 class Pairs(list[tuple[str, Any]]):
