@@ -9,29 +9,22 @@ each process's median.
 
 import argparse
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import numpy as np
 from tqdm import trange
 
 from bc_model import artifact
+from scripts.running import ROOT, running_service
 
-ROOT = Path(__file__).parents[1]
-START_SECONDS = 30
 WARM_UP = 20
 """How many requests to each process are not counted."""
+
+CLOSE = {"Connection": "close"}
 
 QUANTILES = (
     0, 0.001, 0.01, *(round(0.05 * step, 2) for step in range(1, 20)), 0.97, 0.98, 0.99, 0.995,
@@ -39,70 +32,37 @@ QUANTILES = (
 )  # fmt: skip
 
 
-@contextmanager
-def service(model: Path, log: IO[bytes]) -> Iterator[int]:
-    """Run the service, and yield its port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    settings = {"PORT": str(port), "HOST": "127.0.0.1", "MODEL_DIR": str(model)}
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=log
-    )
-    try:
-        wait_until_ready(process, port)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(START_SECONDS)
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the service answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            ask(port, "GET", "/readyz", None)
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        else:
-            return
-    sys.exit("the service did not start")
-
-
-def ask(port: int, method: str, path: str, body: bytes | None) -> None:
-    """Send one request over a connection of its own; the answer has to be 200."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)) as connection:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-    if answer.status != 200:
-        sys.exit(f"{method} {path} was answered with {answer.status}")
-
-
 def measure(model: Path, processes: int, requests: int, rate: float) -> list[list[float]]:
-    """Return the durations, in seconds, of the requests that each process answered."""
+    """Return the durations, in seconds, of the requests that each process answered.
+
+    Raises:
+        RuntimeError: a process did not start; the message has its output.
+        httpx2.HTTPStatusError: a request was refused.
+    """
     reference = artifact.load_reference(model, artifact.read_manifest(model))
-    bodies = [msgspec.json.encode({"features": case}) for case in reference.cases.tolist()]
+    cases = [{"features": case} for case in reference.cases.tolist()]
     generator = np.random.default_rng(0)
-    with ExitStack() as stack:
-        logs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(processes)]
+    with tempfile.TemporaryDirectory() as directory:
+        logs = [Path(directory, f"{number}.log") for number in range(processes)]
         with ExitStack() as running:
-            ports = [running.enter_context(service(model, log)) for log in logs]
-            for port in ports * WARM_UP:
-                ask(port, "POST", "/predict", bodies[0])
+            services = [
+                running.enter_context(running_service({"MODEL_DIR": str(model)}, log))
+                for log in logs
+            ]
+            for service in services * WARM_UP:
+                service.post("/predict", json=cases[0], headers=CLOSE).raise_for_status()
             started = time.monotonic()
             for number in trange(requests, disable=None):
                 time.sleep(max(0, started + number / rate - time.monotonic()))
-                port = ports[generator.integers(processes)]
-                ask(port, "POST", "/predict", bodies[generator.integers(len(bodies))])
+                service = services[generator.integers(processes)]
+                case = cases[generator.integers(len(cases))]
+                service.post("/predict", json=case, headers=CLOSE).raise_for_status()
         return [durations(log)[WARM_UP:] for log in logs]
 
 
-def durations(log: IO[bytes]) -> list[float]:
+def durations(log: Path) -> list[float]:
     """Return how long each request to /predict took, in seconds."""
-    log.seek(0)
-    lines = [json.loads(line) for line in log]
+    lines = map(msgspec.json.decode, log.read_bytes().splitlines())
     return [line["seconds"] for line in lines if line.get("path") == "/predict"]
 
 

@@ -15,8 +15,8 @@ MAY_IMPORT = {
     "web": {"bc_model"},
     "bc_model": set(),
     "canary": {"bc_model"},
-    "studies": {"web", "bc_model", "canary"},
-    "scripts": {"web", "bc_model", "canary", "studies"},
+    "studies": {"web", "bc_model", "canary", "scripts"},
+    "scripts": {"web", "bc_model", "canary"},
     "playbooks": {"bc_model", "canary"},
 }
 """The packages that the modules of a package may import from, besides their own."""

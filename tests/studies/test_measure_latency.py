@@ -32,15 +32,6 @@ def test_measure(model_dir: Path) -> None:
     assert found["quantiles"]["0.5"] == pytest.approx(1, abs=0.5)
 
 
-def test_a_service_that_does_not_start(tmp_path: Path) -> None:
-    with (
-        (tmp_path / "log").open("w+b") as log,
-        pytest.raises(SystemExit, match="did not start"),
-        measure_latency.service(tmp_path, log),
-    ):
-        raise AssertionError
-
-
 def test_what_was_measured_is_a_distribution() -> None:
     assert tuple(QUANTILES) == measure_latency.QUANTILES
     assert (np.diff(list(QUANTILES.values())) > 0).all()
