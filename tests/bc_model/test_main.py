@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from argparse import _SubParsersAction
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -373,6 +374,15 @@ def test_predict_reads_standard_input(dataset: Dataset, model_dir: Path, tmp_pat
     assert refused.stderr.startswith(b"standard input: 1 problem\n")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let processes be interrupted, which those in the background of a shell may not be."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_with_one_line(model_dir: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "bc_model", "predict", "-", "--model", model_dir],
