@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from bc_model import artifact
@@ -34,6 +35,10 @@ OFFLINE = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# The same examples every time, and as much time for each as a busy machine needs.
+settings.register_profile("tests", derandomize=True, deadline=None)
+settings.load_profile("tests")
 
 _skipped: list[str] = []
 

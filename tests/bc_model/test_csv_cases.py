@@ -23,7 +23,7 @@ from bc_model.csv_cases import (
 from bc_model.features import FEATURE_NAMES
 from tests.tables import Row
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=60)
+deterministic = settings(max_examples=60)
 
 VALUES = [0.5 + number for number in range(30)]
 LAST = FEATURE_NAMES[-1]

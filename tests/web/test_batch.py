@@ -26,7 +26,7 @@ from web.requests import JSON
 
 MOST_ROWS = 600
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=200)
+deterministic = settings(max_examples=200)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Pasted rows: whatever separates the values, they come back in order."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cases import MALIGNANT
@@ -88,7 +88,6 @@ def test_a_row_of_another_length_is_refused(length: int) -> None:
     assert count(text) == length
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.text())
 def test_any_text_is_spread_or_not(text: str) -> None:
     row = spread(text)

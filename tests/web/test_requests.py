@@ -16,7 +16,7 @@ from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from web.problems import LISTED_ERRORS, FieldError, ProblemError
 from web.requests import FeatureDecoder
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=200)
+deterministic = settings(max_examples=200)
 
 valid_values = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 not_numbers: st.SearchStrategy[Any] = st.one_of(
