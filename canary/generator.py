@@ -7,8 +7,8 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,6 +19,9 @@ SECONDS = 10
 
 LATE = 1.0
 """Seconds behind its time after which a request is left out: the answers take too long."""
+
+CONFIRM_SECONDS = 5.0
+"""How often to ask whether to go on."""
 
 MOST_RATE = 1000
 """Requests a second that are more than this can send."""
@@ -44,11 +47,18 @@ def check(url: str, rate: float, seconds: float) -> None:
         raise ValueError(f"url: {url!r} is not like http://127.0.0.1:30000")
 
 
-def generate(url: str, cases: Sequence[Sequence[float]], rate: float, seconds: float) -> Sent:
+def generate(
+    url: str,
+    cases: Sequence[Sequence[float]],
+    rate: float,
+    seconds: float,
+    confirm: Callable[[], None] = lambda: None,
+) -> Sent:
     """Send ``rate`` requests a second to ``url`` for some ``seconds``, with one case each.
 
     At most ``WORKERS`` are under way at a time, and it is over ``LATE`` + ``SECONDS`` after
-    ``seconds`` at the latest, however slow the answers are. ValueError as by ``check``.
+    ``seconds`` at the latest, however slow the answers are. An error that ``confirm`` raises ends
+    it. ValueError as by ``check``.
     """
     check(url, rate, seconds)
     address = urlsplit(url)
@@ -78,9 +88,15 @@ def generate(url: str, cases: Sequence[Sequence[float]], rate: float, seconds: f
 
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            for worker in as_completed([pool.submit(work) for _ in range(WORKERS)]):
-                worker.result()
-            time.sleep(max(started + seconds - time.monotonic(), 0))
+            at_work = {pool.submit(work) for _ in range(WORKERS)}
+            while at_work:
+                ended, at_work = wait(at_work, CONFIRM_SECONDS, FIRST_EXCEPTION)
+                for worker in ended:
+                    worker.result()
+                confirm()
+            while (left := started + seconds - time.monotonic()) > 0:
+                time.sleep(min(left, CONFIRM_SECONDS))
+                confirm()
         finally:
             stop.set()
     return sent

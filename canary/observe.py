@@ -1,5 +1,6 @@
 """One step of a canary: traffic, counters, and the labelled cases."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -30,10 +31,12 @@ def observe(
     images: Images,
     traffic: Traffic,
     seconds: float,
+    confirm: Callable[[], None] = lambda: None,
 ) -> Observation:
     """Warm the canary up and ask the labelled cases, then watch both tracks under traffic.
 
-    Only requests in the ``seconds`` after the cases count; restarts count since the pods came.
+    Only requests in the ``seconds`` after the cases count; restarts count since the pods came. An
+    error that ``confirm`` raises ends the traffic.
 
     Raises:
         UnreachableError: the stable track does not give its labelled cases, or the cluster or the
@@ -47,7 +50,7 @@ def observe(
     warm_up(cluster, labelled)
     cases, problem = _cases(cluster, labelled)
     with source.watch() as records:
-        sent = generate(traffic.url, labelled.cases.tolist(), traffic.rate, seconds)
+        sent = generate(traffic.url, labelled.cases.tolist(), traffic.rate, seconds, confirm)
     after = cluster.pods()
     is_generated = traffic.rate > 0
     stable, canary = (

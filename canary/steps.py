@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 
-from canary.cluster import KubernetesCluster
+from canary.cluster import KubernetesCluster, UnreachableError
 from canary.counters import choose_source
 from canary.generator import MOST_SECONDS, check
 from canary.judge import Seen, Step, judge, reasons
@@ -93,6 +94,11 @@ def take(cluster: KubernetesCluster, task: Task) -> Seen:
     thresholds = Thresholds.merged(task.thresholds)
     store = Store(cluster)
     mine(store.read(), task.run.id)
+
+    def confirm() -> None:
+        with suppress(UnreachableError):  # it may be back when the step ends
+            mine(store.read(), task.run.id)
+
     source = choose_source(cluster, task.prometheus, cluster.namespace)
     started = time.monotonic()
     seen = observe(
@@ -101,6 +107,7 @@ def take(cluster: KubernetesCluster, task: Task) -> Seen:
         Images(task.run.stable_image, task.run.canary_image),
         Traffic(task.url, task.rate),
         task.seconds,
+        confirm,
     )
     mine(store.read(), task.run.id)
     observations = [*before.observations, seen]

@@ -1,14 +1,18 @@
 """The command that watches both tracks and judges: two real services play the pods."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+import canary.generator
+import canary.observe
 import canary.steps
-from canary.cluster import KubernetesCluster, UnreachableError
+from canary.cases import LabelledCases, read_cases
+from canary.cluster import Cluster, KubernetesCluster, UnreachableError
 from canary.judge import Step
 from canary.observation import Observation
 from tests.canary.commands import Command, New, Object
@@ -126,6 +130,21 @@ def test_run_that_somebody_ends_meanwhile(
 
     monkeypatch.setattr(canary.steps, "observe", observe)
     assert step.fails().startswith("Somebody else has ended this canary")
+
+
+def test_run_that_somebody_ends_under_traffic(
+    step: Command, watched: LocalCluster, held: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary.generator, "CONFIRM_SECONDS", 0.1)
+
+    def end_the_run_and_read(cluster: Cluster) -> LabelledCases:
+        held.answers[CONFIG_MAP] = (404, {})
+        return read_cases(cluster)
+
+    monkeypatch.setattr(canary.observe, "read_cases", end_the_run_and_read)
+    started = time.monotonic()
+    assert step.fails(seconds=600).startswith("Somebody else has ended this canary")
+    assert time.monotonic() - started < 60
 
 
 def test_cluster_that_does_not_answer(step: Command, kubeconfig: Path) -> None:

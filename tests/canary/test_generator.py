@@ -177,6 +177,24 @@ def test_no_request_follows_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(threading.enumerate()) <= before
 
 
+@pytest.mark.parametrize("rate", [0, 20])
+def test_traffic_ends_when_it_is_not_confirmed(monkeypatch: pytest.MonkeyPatch, rate: int) -> None:
+    monkeypatch.setattr(canary.generator, "CONFIRM_SECONDS", 0.1)
+    times: list[float] = []
+
+    def confirm() -> None:
+        times.append(time.monotonic())
+        if len(times) == 3:
+            raise InterruptedError
+
+    with counting() as server:
+        started = time.monotonic()
+        with pytest.raises(InterruptedError):
+            generate(server.url, CASE, rate, 60, confirm)
+        assert time.monotonic() - started < 10
+        assert len(server.times) < 60
+
+
 @pytest.mark.parametrize(
     ("url", "rate", "seconds", "name"),
     [
