@@ -181,15 +181,16 @@ def read_manifest(directory: Path) -> Manifest:
     Raises:
         ArtifactError: it is missing, altered, or of another format.
     """
-    path = directory / MANIFEST
+    if not (directory / MANIFEST).exists() and not (directory / MODEL).exists():
+        raise ArtifactError(_no_artifact(directory.absolute()))
     try:
-        manifest = msgspec.json.decode(_read(path), type=Manifest)
+        manifest = msgspec.json.decode(_read(directory, MANIFEST), type=Manifest)
     except msgspec.DecodeError as error:
-        raise ArtifactError(f"{path} is not a manifest ({error}); {_REMEDY}") from error
+        raise _unusable(directory, MANIFEST, f"is not a manifest ({error})") from error
     if manifest.format != FORMAT:
-        raise ArtifactError(f"{path} has format {manifest.format}, not {FORMAT}; {_REMEDY}")
+        raise _unusable(directory, MANIFEST, f"has format {manifest.format}, not {FORMAT}")
     if manifest.checksum != _sealed(manifest).checksum:
-        raise ArtifactError(f"{path} was altered: its checksum differs; {_REMEDY}")
+        raise _unusable(directory, MANIFEST, "was altered: its checksum differs")
     return manifest
 
 
@@ -204,7 +205,22 @@ def load_reference(directory: Path, manifest: Manifest) -> Reference:
     return Reference(**_load(directory, REFERENCE, manifest, Reference.__struct_fields__))
 
 
-_REMEDY = "delete that directory and train again: python -m bc_model train"
+_TRAIN = "python -m bc_model train"
+
+
+def _no_artifact(directory: Path) -> str:
+    """Return what is wrong with a directory that has no manifest, and what would be right."""
+    if not directory.exists():
+        return f"{directory} does not exist; name the directory of a model, or train one: {_TRAIN}"
+    if (directory / CURRENT / MANIFEST).exists():
+        return f"{directory} is not a model, but holds models; name one, as {directory / CURRENT}"
+    return f"{directory} is not a model: it has no {MANIFEST}; name a model, or train one: {_TRAIN}"
+
+
+def _unusable(directory: Path, name: str, reason: str) -> ArtifactError:
+    """Return an error about a file of the model in ``directory``, which cannot be mended."""
+    where = directory.absolute()
+    return ArtifactError(f"{where / name} {reason}; delete {where} and train again: {_TRAIN}")
 
 
 def _load(
@@ -215,26 +231,25 @@ def _load(
         with np.load(content, allow_pickle=False) as archive:
             return {key: archive[key] for key in expected}
     except (ValueError, KeyError, BadZipFile) as error:
-        raise ArtifactError(f"{directory / name} is unusable ({error}); {_REMEDY}") from error
+        raise _unusable(directory, name, f"cannot be read ({error})") from error
 
 
 def _check(directory: Path, name: str, manifest: Manifest) -> bytes:
     """Return the file's content, which has the hash that the manifest records."""
-    path = directory / name
     recorded = manifest.files.get(name)
     if recorded is None:
-        raise ArtifactError(f"{directory / MANIFEST} does not name {name}; {_REMEDY}")
-    content = _read(path)
+        raise _unusable(directory, MANIFEST, f"does not name {name}")
+    content = _read(directory, name)
     if hashlib.sha256(content).hexdigest() != recorded:
-        raise ArtifactError(f"{path} was altered: its SHA-256 is not the manifest's; {_REMEDY}")
+        raise _unusable(directory, name, "was altered: its SHA-256 is not the manifest's")
     return content
 
 
-def _read(path: Path) -> bytes:
+def _read(directory: Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
+        return (directory / name).read_bytes()
     except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror}; {_REMEDY}") from error
+        raise _unusable(directory, name, f"cannot be read ({error.strerror})") from error
 
 
 def _sha256(path: Path) -> str:

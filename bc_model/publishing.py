@@ -32,11 +32,15 @@ PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of training or of a dry run; ``changed`` is False for the model already in use."""
+    """Outcome of training or of a dry run; ``changed`` is False for the model already in use.
+
+    ``former`` is the version that was in use before, empty where none was.
+    """
 
     changed: bool
     model_version: str
     path: Path
+    former: str
 
 
 def plan(dataset: Dataset, parameters: Parameters, root: Path) -> Outcome:
@@ -46,11 +50,11 @@ def plan(dataset: Dataset, parameters: Parameters, root: Path) -> Outcome:
         ArtifactError: the artifact is there but damaged.
     """
     name = model_version(dataset, parameters)
-    path = root / name
+    path, former = root / name, artifact.in_use(root) or ""
     if path.exists():
         artifact.verify(path)
-        return Outcome(artifact.in_use(root) != name, name, path)
-    return Outcome(True, name, path)
+        return Outcome(former != name, name, path, former)
+    return Outcome(True, name, path, former)
 
 
 def train(

@@ -57,7 +57,7 @@ def refusal(check: Callable[[], object]) -> str:
     with pytest.raises(ArtifactError) as caught:
         check()
     (line,) = str(caught.value).splitlines()
-    assert line.endswith("delete that directory and train again: python -m bc_model train")
+    assert re.search(r"; delete /\S+ and train again: python -m bc_model train$", line)
     return line
 
 
@@ -166,7 +166,7 @@ def test_nothing_is_unpickled_even_if_its_hash_is_right(
     )
     sealed = artifact.verify(directory)
     message = refusal(lambda: artifact.load_model(directory, sealed))
-    assert message.startswith(f"{directory / 'model.npz'} is unusable (Object arrays cannot be ")
+    assert message.startswith(f"{directory / 'model.npz'} cannot be read (Object arrays cannot be ")
     assert not sprung.exists()
     with np.load(directory / "model.npz", allow_pickle=True) as archive:
         archive["median"]
@@ -187,7 +187,7 @@ def test_a_file_of_something_else_is_refused_even_if_its_hash_is_right(
     directory = artifact.publish(tmp_path, manifest, {"model.npz": write})
     sealed = artifact.verify(directory)
     assert refusal(lambda: artifact.load_model(directory, sealed)).startswith(
-        f"{directory / 'model.npz'} is unusable ("
+        f"{directory / 'model.npz'} cannot be read ("
     )
 
 
@@ -260,3 +260,21 @@ def test_switching_back_and_forth_never_leaves_a_gap(tmp_path: Path, manifest: M
 def test_a_whole_number_is_a_penalty_like_any_other(tmp_path: Path, manifest: Manifest) -> None:
     whole = msgspec.structs.replace(manifest, parameters=Parameters(C=2))
     assert artifact.verify(artifact.publish(tmp_path, whole, {})).parameters == Parameters(C=2.0)
+
+
+def test_a_place_that_is_no_model_is_named_with_what_would_be_right(
+    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(artifacts.parent)
+    train = "train one: python -m bc_model train"
+    for directory, line in [
+        (artifacts, f"holds models; name one, as {artifacts / 'current'}"),
+        (Path(artifacts.name), f"holds models; name one, as {artifacts / 'current'}"),
+        (tmp_path, f"is not a model: it has no manifest.json; name a model, or {train}"),
+        (tmp_path / "typo", f"does not exist; name the directory of a model, or {train}"),
+    ]:
+        with pytest.raises(ArtifactError) as caught:
+            artifact.verify(directory)
+        assert str(caught.value).startswith(f"{directory.absolute()} ")
+        assert str(caught.value).endswith(line)
+        assert "delete" not in str(caught.value)
