@@ -1,4 +1,4 @@
-"""``python -m bc_model``: train, evaluate, predict, verify."""
+"""``python -m bc_model``: train, evaluate, predict, verify, use."""
 
 import argparse
 import json
@@ -17,12 +17,13 @@ from bc_model import __version__, artifact
 from bc_model.arguments import ArgumentParser, number, seed
 from bc_model.artifact import ArtifactError, Parameters
 from bc_model.classifier import Classifier
-from bc_model.csv_cases import DataError
+from bc_model.data_problems import DataError
 from bc_model.floors import DEFAULT_FLOORS, FloorError
 from bc_model.metrics import METRICS
 from bc_model.predict_csv import predict_csv
 
 if TYPE_CHECKING:
+    from bc_model.dataset import Dataset
     from bc_model.training import Progress
 
 ARTIFACTS = Path("artifacts")
@@ -58,10 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from bc_model.dataset import load_dataset
     from bc_model.publishing import plan, train
 
-    dataset = load_dataset(options.data)
+    dataset = _labelled_cases(options)
     parameters = Parameters(C=options.C, seed=options.seed, threshold=options.threshold)
     if options.dry_run:
         outcome = plan(dataset, parameters, options.artifacts)
@@ -69,25 +69,39 @@ def _train(options: argparse.Namespace) -> None:
         floors = {**DEFAULT_FLOORS, **dict(options.floor)}
         outcome = train(dataset, parameters, options.artifacts, floors, _progress)
     if options.json:
-        print(json.dumps({**vars(outcome), "path": str(outcome.path)}))
+        content = {**vars(outcome), "path": str(outcome.path), "reading": dataset.reading}
+        print(json.dumps(content))
     else:
         done = "would be trained and put in use" if options.dry_run else "trained and in use"
         print(f"{outcome.path}: {done if outcome.changed else 'in use already'}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from bc_model.dataset import load_dataset
     from bc_model.evaluation import evaluate
 
-    dataset = load_dataset(options.data)
+    dataset = _labelled_cases(options)
     print(evaluate(dataset, options.repeats, options.simulations, _progress))
+
+
+def _labelled_cases(options: argparse.Namespace) -> "Dataset":
+    from bc_model.dataset import load_dataset
+
+    dataset = load_dataset(
+        options.data, options.malignant_label, options.ignore, trust_labels=options.trust_labels
+    )
+    print(dataset.reading, file=sys.stderr)
+    return dataset
 
 
 def _predict(options: argparse.Namespace) -> None:
     classifier = Classifier.load(options.model, options.threshold)
-    cases = predict_csv(options.file, options.output, classifier)
+    agreement = predict_csv(options.file, options.output, classifier, options.ignore)
     if options.output:
-        print(f"{options.output}: {cases} cases answered", file=sys.stderr)
+        print(f"{options.output}: {agreement.cases} cases answered", file=sys.stderr)
+    if agreement.summary:
+        print(agreement.summary, file=sys.stderr)
+    if agreement.rows:
+        print(agreement.table(), file=sys.stderr)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -103,6 +117,13 @@ def _verify(options: argparse.Namespace) -> None:
         f"{options.directory}: {len(manifest.files)} files unaltered, {len(reference.cases)} "
         f"answers as at training"
     )
+
+
+def _use(options: argparse.Namespace) -> None:
+    path = options.artifacts / options.version
+    artifact.verify(path)
+    artifact.use(options.artifacts, options.version)
+    print(f"{path}: in use")
 
 
 def _progress(step: str) -> "Progress":
@@ -143,12 +164,24 @@ def _parser() -> ArgumentParser:
     directory: dict[str, Any] = {"type": Path, "metavar": "DIR"}
     in_use = ARTIFACTS / artifact.CURRENT
     usual = Parameters()
-    labelled = "CSV file of labelled cases (default: the bundled ones)"
     called = "least probability of a case that is called malignant"
     floors = " ".join(f"{name}={value:g}" for name, value in DEFAULT_FLOORS.items())
 
+    def add_labelled(add: Callable[..., None]) -> None:
+        """Add what says where labelled cases are and how to read them."""
+        add("--data", **file, help="CSV file of labelled cases (default: the bundled ones)")
+        help = "label that means malignant, where it is not M or malignant"
+        add("--malignant-label", metavar="LABEL", help=help)
+        help = "take labels that contradict the sizes of the nuclei"
+        add("--trust-labels", action="store_true", help=help)
+        add_ignored(add)
+
+    def add_ignored(add: Callable[..., None]) -> None:
+        help = "column to leave out; may be repeated"
+        add("--ignore", action="append", default=[], metavar="COLUMN", help=help)
+
     add = command(_train, "train, evaluate and publish a model", "", "--data cases.csv --C 2")
-    add("--data", **file, help=labelled)
+    add_labelled(add)
     add("--artifacts", **directory, default=ARTIFACTS, help="where models are published")
     add("--threshold", type=probability, default=usual.threshold, help=called)
     add("--C", type=positive, default=usual.C, help="penalty of the classifier")
@@ -159,7 +192,7 @@ def _parser() -> ArgumentParser:
     add("--json", action="store_true", help="print the outcome as JSON")
 
     add = command(_evaluate, "compare pipelines by cross-validation", "", "--repeats 2")
-    add("--data", **file, help=labelled)
+    add_labelled(add)
     add("--repeats", type=two_or_more, default=10, help="repeats of cross-validation")
     add("--simulations", type=two_or_more, default=40, help="simulations for interval coverage")
 
@@ -167,12 +200,17 @@ def _parser() -> ArgumentParser:
     add = command(_predict, "answer the cases of a CSV file in a CSV file", *examples)
     add("file", **file, help="CSV file of cases; - for standard input")
     add("-o", "--output", **file, help="where to write the answers (default: standard output)")
+    add_ignored(add)
     add("--model", **directory, default=in_use, help="artifact to use")
     add("--threshold", type=probability, help=f"{called} (default: the artifact's)")
 
     summary = "check that an artifact is whole and answers as it did at training"
     add = command(_verify, summary, "", "artifacts/9927a900eb97")
     add("directory", **directory, nargs="?", default=in_use, help="artifact to check")
+
+    add = command(_use, "put a model in use that was trained before", "9927a900eb97")
+    add("version", metavar="VERSION", help="version of the model")
+    add("--artifacts", **directory, default=ARTIFACTS, help="where models are published")
     return parser
 
 

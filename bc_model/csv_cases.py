@@ -1,96 +1,68 @@
 """Cases in a CSV file, read and checked one row at a time.
 
-Three layouts are understood: a header row with the feature names in any order, UCI's
-``wdbc.data`` (id, M or B, 30 values) and the 30 values alone; the latter two have no header.
-Where semicolons or tabs stand between the values, as spreadsheets write them in much of Europe,
-the decimal separator may be a comma.
+Between the values stand commas, semicolons or tabs. Decimal marks and grouped digits are read as
+`bc_model.number_format` says, columns as `bc_model.csv_header` says.
 """
 
 import csv
-import math
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from bc_model.arrays import BENIGN, MALIGNANT
-from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
+from bc_model.csv_header import (
+    Layout,
+    counted,
+    is_header,
+    layout_of_header,
+    layout_without_header,
+    no_table,
+    unknown,
+)
+from bc_model.data_problems import DataError, Problem
+from bc_model.features import FEATURE_COUNT
+from bc_model.labels import LabelReader
+from bc_model.number_format import read_numbers
 
 STANDARD_INPUT = Path("-")
 
-_DIAGNOSES = {"m": MALIGNANT, "malignant": MALIGNANT, "b": BENIGN, "benign": BENIGN}
-# Only under scikit-learn's own column name is 0 known to mean malignant.
-_TARGETS = {**_DIAGNOSES, "0": MALIGNANT, "1": BENIGN}
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+"""Excel's first line, which names the separator."""
 
-
-NOT_TEXT = "is not a UTF-8 text file; save a spreadsheet as CSV first"
-NO_TABLE = (
-    "is not a table of cases: its first row holds neither a number nor any of the thirty names; "
-    "save a spreadsheet as CSV, with the names in its first row"
-)
-
-
-NOT_WDBC = (
-    "has 32 cells of which the second is a number, not M or B, so which of them are the 30 values "
-    "is not clear; send these alone, or a header row"
-)
-
-
-class Problem(NamedTuple):
-    """A problem with the data: ``line`` counts from 1, 0 is the whole file."""
-
-    line: int
-    column: str
-    detail: str
-
-    def __str__(self) -> str:
-        """Return the problem as one line of text."""
-        where = [f"line {self.line}"] * bool(self.line) + [f"column {self.column!r}"] * bool(
-            self.column
-        )
-        return f"{', '.join(where)}: {self.detail}" if where else self.detail
-
-
-class DataError(ValueError):
-    """The data cannot be used; ``problems`` holds every reason."""
-
-    def __init__(self, source: str, problems: list[Problem]) -> None:
-        """Name the file and list its problems, one a line."""
-        self.problems = problems
-        source = "standard input" if source == str(STANDARD_INPUT) else source
-        heading = f"{source}: {len(problems)} problem{'s' * (len(problems) != 1)}"
-        super().__init__("\n".join([heading, *(f"  {problem}" for problem in problems)]))
+_OTHER_FORMATS = {
+    b"PK\x03\x04": "is a zip archive, as .xlsx and .ods files are; save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "is an .xls file; save the sheet as CSV",
+    b"\xff\xfe": "is UTF-16 text; save it as CSV in UTF-8",
+    b"\xfe\xff": "is UTF-16 text; save it as CSV in UTF-8",
+    b"\x1f\x8b": "is compressed; unpack it first",
+}
+NOT_TEXT = "is not UTF-8 text; save it as CSV in UTF-8"
 
 
 class Case(NamedTuple):
-    """One row; ``identifier`` and ``target`` are None where the file has none."""
+    """One row; ``identifier`` and ``label`` are None where the file has none.
+
+    ``target`` is what the label means, None where that is not certain.
+    """
 
     line: int
     identifier: str | None
+    label: str | None
     target: int | None
     values: list[float]
 
 
-class _Layout(NamedTuple):
-    """Where the columns are; ``width`` is the number of cells a row must have."""
-
-    width: int
-    features: dict[str, int]
-    identifier: int | None
-    diagnosis: int | None
-    diagnoses: dict[str, int]
-    columns: list[str]
+def not_text(content: bytes) -> str:
+    """Return what is wrong with ``content``, the beginning of a file that is not UTF-8."""
+    return _other_format(content) or NOT_TEXT
 
 
-_WDBC = _Layout(
-    32, {n: i + 2 for i, n in enumerate(FEATURE_NAMES)}, 0, 1, _DIAGNOSES,
-    ["id", "diagnosis", *FEATURE_NAMES],
-)  # fmt: skip
-_VALUES_ALONE = _Layout(
-    30, {n: i for i, n in enumerate(FEATURE_NAMES)}, None, None, {}, list(FEATURE_NAMES)
-)
+def _other_format(content: bytes) -> str:
+    formats = _OTHER_FORMATS.items()
+    return next((text for start, text in formats if content.startswith(start)), "")
 
 
 @contextmanager
@@ -106,151 +78,141 @@ def open_cases(path: Path) -> Iterator[TextIO]:
         # Apart from `with`, so that only an OSError of opening is caught, none of the caller's.
         file = open(source, encoding="utf-8-sig", newline="", closefd=is_path)  # noqa: SIM115
     except OSError as error:
-        raise DataError(str(path), [Problem(0, "", str(error.strerror))]) from error
+        raise DataError(name_of(path), [Problem(0, "", str(error.strerror))]) from error
     with file:
         try:
             yield file
         except UnicodeDecodeError as error:
-            raise DataError(str(path), [Problem(0, "", NOT_TEXT)]) from error
+            raise DataError(name_of(path), [Problem(0, "", not_text(error.object))]) from error
+
+
+def name_of(path: Path) -> str:
+    """Return what messages call the file ``path``."""
+    return "standard input" if path == STANDARD_INPUT else str(path)
 
 
 class CaseReader:
     """Iterates over a CSV file's cases; rows with problems are left out and noted in ``problems``.
 
-    With ``labelled``, a file without a diagnosis column and a doubled id are problems too, and
-    ``targets`` holds the diagnoses read, also those of rows with other problems.
+    With ``labelled``, a file without a diagnosis column, a label whose meaning is not certain and a
+    doubled id are problems too, and ``targets`` holds the diagnoses read, also those of rows with
+    other problems. ``labels`` is there once the first row was read.
     """
 
-    def __init__(self, file: TextIO, *, labelled: bool) -> None:
-        """Read from ``file``, from its first line on."""
+    def __init__(
+        self,
+        file: TextIO,
+        *,
+        labelled: bool,
+        malignant_label: str | None = None,
+        ignored: Collection[str] | None = None,
+    ) -> None:
+        """Read from ``file``, from its first line on; ``ignored`` are columns to leave out.
+
+        Where the user cannot name such columns, it is None.
+        """
         self.problems: list[Problem] = []
         self.targets: list[int] = []
-        self._line_of_identifier: dict[str, int] = {}
-        start = _through_first_row(file)
-        self._separator = _separator(start[-1])
-        self._rows = csv.reader(chain(start, file), delimiter=self._separator, strict=True)
+        self.labels = LabelReader(malignant_label)
+        self._malignant_label = malignant_label
+        self._ignored = ignored
         self._labelled = labelled
+        self._line_of_identifier: dict[str, int] = {}
+        self._known_blank: set[int] = set()
+        self._mark = ""
+        start = _through_first_row(file)
+        self._separator = _separator(start)
+        self._rows = csv.reader(chain(start, file), delimiter=self._separator, strict=True)
 
     def __iter__(self) -> Iterator[Case]:
         """Yield each case whose row has no problem."""
         try:
             yield from self._cases()
         except csv.Error as error:
-            self._note(self._rows.line_num, "", f"is not valid CSV: {error}")
+            self._note("", f"is not valid CSV: {error}")
 
     def _cases(self) -> Iterator[Case]:
         rows = (row for row in self._rows if any(cell.strip() for cell in row))
         first = next(rows, None)
         if first is None:
-            self._note(0, "", "is empty")
+            self.problems.append(Problem(0, "", "is empty"))
             return
-        if any(self._number(cell) is not None for cell in first):
-            layout = self._headless_layout(first)
-            if layout is None:
-                return
-            yield from self._case(layout, first)
-        else:
-            header = _without_blank_end([cell.strip() for cell in first], 0)
-            if not any(map(canonical_name, header)):
-                self._note(0, "", NO_TABLE)
-                return
-            layout = self._header_layout(header)
-        for row in rows:
+        first = _without_blank_end([cell.strip() for cell in first], 0)
+        layout = self._layout(first)
+        if layout is None:
+            return
+        self.labels = LabelReader(self._malignant_label, is_scikit_learn=layout.is_scikit_learn)
+        for row in rows if is_header(first) else chain([first], rows):
             yield from self._case(layout, row)
 
-    def _headless_layout(self, row: list[str]) -> _Layout | None:
-        if len(row) == _WDBC.width:
-            if self._labelled or self._number(row[1]) is None:
-                return _WDBC
-            self._note(self._rows.line_num, "", NOT_WDBC)
+    def _layout(self, first: list[str]) -> Layout | None:
+        if not is_header(first):
+            return layout_without_header(first, self._note, labelled=self._labelled)
+        problem = _other_format(first[0].encode()) or no_table(first)
+        if problem:
+            self.problems.append(Problem(0, "", problem))
             return None
-        if len(row) == FEATURE_COUNT and not self._labelled:
-            return _VALUES_ALONE
-        expected = "32 cells (id, M or B, 30 values)" + " or 30 values" * (not self._labelled)
-        self._note(
-            self._rows.line_num, "", f"has {_cells(row)}; without a header row, needs {expected}"
+        return layout_of_header(
+            first, self._note, labelled=self._labelled, ignored=self._ignored or ()
         )
-        return None
 
-    def _header_layout(self, header: list[str]) -> _Layout:
-        line = self._rows.line_num
-        features: dict[str, int] = {}
-        others: dict[str, int] = {}
-        for index, cell in enumerate(header):
-            name = canonical_name(cell)
-            known = features if name else others
-            key = name or cell.lower()
-            if key in known:
-                self._note(line, cell, "is twice in the header")
-            elif name or key in ("id", "diagnosis", "target", ""):
-                known[key] = index
-            else:
-                self._note(line, cell, "is not a known column")
-        for name in FEATURE_NAMES:
-            if name not in features:
-                self._note(line, name, "is missing")
-        if "diagnosis" in others and "target" in others:
-            self._note(line, "target", "stands beside 'diagnosis'; keep one of them")
-        elif self._labelled and "diagnosis" not in others and "target" not in others:
-            self._note(line, "diagnosis", "is missing")
-        diagnosis, diagnoses = others.get("diagnosis"), _DIAGNOSES
-        if diagnosis is None:
-            diagnosis, diagnoses = others.get("target"), _TARGETS
-        return _Layout(len(header), features, others.get("id"), diagnosis, diagnoses, header)
-
-    def _case(self, layout: _Layout, row: list[str]) -> Iterator[Case]:
+    def _case(self, layout: Layout, row: list[str]) -> Iterator[Case]:
         line, known_problems = self._rows.line_num, len(self.problems)
-        row = _without_blank_end(row, layout.width)
+        row = [cell.strip() for cell in _without_blank_end(row, layout.width)]
         if len(row) != layout.width:
-            self._note(line, "", f"has {_cells(row)}, should have {layout.width}")
+            self._note("", f"has {counted(len(row))}, should have {layout.width}")
             return
-        values = []
-        for name, index in layout.features.items():
-            cell = row[index].strip()
-            value = self._number(cell)
-            if value is None or not math.isfinite(value):
-                self._note(line, layout.columns[index], f"{cell!r} is not a number")
-            elif value < 0:
-                self._note(line, layout.columns[index], f"{cell} is negative")
-            else:
-                values.append((name, value))
-        identifier = None if layout.identifier is None else row[layout.identifier].strip()
-        target = None
+        self._check_blank(layout, row)
+        values = self._values(layout, row)
+        identifier = None if layout.identifier is None else row[layout.identifier]
+        label = None if layout.label is None else row[layout.label]
+        target = None if label is None else self._target(layout, label)
         if self._labelled:
-            target = self._target(layout, row)
             self._check_identifier(identifier)
         if len(self.problems) == known_problems and len(values) == FEATURE_COUNT:
-            by_name = dict(values)
-            yield Case(line, identifier, target, [by_name[name] for name in FEATURE_NAMES])
+            yield Case(line, identifier, label, target, values)
 
-    def _target(self, layout: _Layout, row: list[str]) -> int | None:
-        if layout.diagnosis is None:
-            return None
-        cell = row[layout.diagnosis].strip()
-        target = layout.diagnoses.get(cell.lower())
-        if target is None:
-            detail = f"{cell!r} is not a diagnosis; use M (malignant) or B (benign)"
-            self._note(self._rows.line_num, layout.columns[layout.diagnosis], detail)
-        else:
+    def _values(self, layout: Layout, row: list[str]) -> list[float]:
+        """Return the values in the order of the features, less those with a problem."""
+        cells = [row[place] for place in layout.features.values()]
+        usual_mark = "." if self._separator == "," else ""
+        read, self._mark = read_numbers(cells, self._mark, usual_mark)
+        values = []
+        for place, cell, value in zip(layout.features.values(), cells, read, strict=True):
+            if isinstance(value, str):
+                self._note(layout.columns[place], value, repr(cell))
+            elif value < 0:
+                self._note(layout.columns[place], "is negative", cell)
+            else:
+                values.append(value)
+        return values
+
+    def _check_blank(self, layout: Layout, row: list[str]) -> None:
+        for place in layout.blank:
+            if row[place] and place not in self._known_blank:
+                self._known_blank.add(place)
+                column = layout.columns[place]
+                hint = "" if self._ignored is None else ", or leave it out (--ignore)"
+                self._note(column, unknown(column) + hint)
+
+    def _target(self, layout: Layout, label: str) -> int | None:
+        target = self.labels.target(label)
+        if isinstance(target, int):
             self.targets.append(target)
-        return target
+            return target
+        if self._labelled and layout.label is not None:
+            self._note(layout.columns[layout.label], target, repr(label))
+        return None
 
     def _check_identifier(self, identifier: str | None) -> None:
         line = self._rows.line_num
         if identifier:
             first = self._line_of_identifier.setdefault(identifier, line)
             if first != line:
-                self._note(line, "id", f"{identifier!r} stands on line {first} already")
+                self._note("id", "is given again", f"{identifier!r}, the id on line {first},")
 
-    def _number(self, cell: str) -> float | None:
-        return _number(cell if self._separator == "," else cell.replace(",", "."))
-
-    def _note(self, line: int, column: str, detail: str) -> None:
-        self.problems.append(Problem(line, column, detail))
-
-
-def _cells(row: list[str]) -> str:
-    return f"{len(row)} cell{'s' * (len(row) != 1)}"
+    def _note(self, column: str, detail: str, cell: str = "") -> None:
+        self.problems.append(Problem(self._rows.line_num, column, detail, cell))
 
 
 def _without_blank_end(row: list[str], width: int) -> list[str]:
@@ -264,20 +226,20 @@ def _without_blank_end(row: list[str], width: int) -> list[str]:
 
 
 def _through_first_row(file: TextIO) -> list[str]:
-    """Return the lines of ``file`` up to the first that is not blank."""
+    """Return the lines of ``file`` up to the first that is not blank, or names the separator."""
     lines = [file.readline()]
-    while lines[-1].isspace():
+    while lines[-1].isspace() or _SEPARATOR_LINE.fullmatch(lines[-1]):
         lines.append(file.readline())
     return lines
 
 
-def _separator(line: str) -> str:
-    """Return the separator: a semicolon or tab where the line has enough of them."""
-    return next((mark for mark in ";\t" if line.count(mark) >= FEATURE_COUNT - 1), ",")
+def _separator(start: list[str]) -> str:
+    """Return the separator, and blank the line that names it.
 
-
-def _number(cell: str) -> float | None:
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
+    Without such a line it is a semicolon or tab where the first row has enough of them.
+    """
+    for number, line in enumerate(start):
+        if named := _SEPARATOR_LINE.fullmatch(line):
+            start[number] = "\n"
+            return named[1]
+    return next((mark for mark in ";\t" if start[-1].count(mark) >= FEATURE_COUNT - 1), ",")

@@ -5,6 +5,8 @@ set's own documentation (Wolberg, Street and Mangasarian, UCI Machine Learning R
 That documentation states no scale for lengths, so lengths are in the units of the image.
 """
 
+import difflib
+import re
 from typing import NamedTuple
 
 
@@ -47,27 +49,58 @@ FEATURE_NAMES = tuple(
 FEATURE_COUNT = len(FEATURE_NAMES)
 
 
+_WORDS = {
+    "mean": ("mean", "1"),
+    "error": ("error", "se", "standard error", "std error", "2"),
+    "worst": ("worst", "3"),
+}
+"""How files name the statistics; UCI's variable table numbers them."""
+
+_ABBREVIATIONS = {"concave points": "concave pts", "fractal dimension": "fractal dim"}
+
+
+def name_key(name: str) -> str:
+    """Return ``name`` without what writers of headers vary: case and separators.
+
+    R writes the columns of a matrix ``x`` with a prefix, ``x.radius_mean``.
+    """
+    return re.sub(r"[\W_]+", "", re.sub(r"^\s*x[\W_]+", "", name.lower()))
+
+
 def _aliases() -> dict[str, str]:
     aliases = {}
     for measurement in MEASUREMENTS:
-        for number, (statistic, suffix) in enumerate(
-            zip(STATISTICS, ("mean", "se", "worst"), strict=True), start=1
-        ):
-            name = feature_name(measurement.name, statistic)
-            aliases[name] = name
-            aliases[f"{measurement.name}{number}"] = name
-            aliases[f"{measurement.name} {suffix}"] = name
+        for called in (measurement.name, _ABBREVIATIONS.get(measurement.name, measurement.name)):
+            for statistic, words in _WORDS.items():
+                for word in words:
+                    name = feature_name(measurement.name, statistic)
+                    aliases[name_key(f"{called} {word}")] = name
+                    if not word.isdigit():
+                        aliases[name_key(f"{word} {called}")] = name
     return aliases
 
 
 _ALIASES = _aliases()
 
 
-def canonical_name(header: str) -> str | None:
-    """Return the feature that a column header means, or None.
+def canonical_name(name: str) -> str | None:
+    """Return the feature that a name in a file, a JSON object or a form means, or None.
 
     Understood are scikit-learn's names (``mean radius``), those of the UCI repository's variable
     table (``radius1``, ``radius2``, ``radius3`` for mean, standard error and worst) and the
-    widespread ``radius_mean``, ``radius_se``, ``radius_worst``; case and ``_`` do not matter.
+    widespread ``radius_mean``, ``radius_se``, ``radius_worst``. Case does not matter, nor what
+    stands between the words, if anything.
     """
-    return _ALIASES.get(" ".join(header.lower().replace("_", " ").split()))
+    return _ALIASES.get(name_key(name))
+
+
+def nearest_name(name: str) -> str | None:
+    """Return the feature whose spellings are the most like ``name``, or None.
+
+    None too where several features are equally near, as they are to ``radius``.
+    """
+    key = name_key(name)
+    nearest = difflib.get_close_matches(key, _ALIASES, 2 * len(_WORDS["error"]))
+    likeness = {alias: difflib.SequenceMatcher(None, alias, key).ratio() for alias in nearest}
+    best = {_ALIASES[alias] for alias in nearest if likeness[alias] == max(likeness.values())}
+    return best.pop() if len(best) == 1 else None

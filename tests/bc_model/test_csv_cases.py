@@ -10,17 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bc_model.arrays import BENIGN, MALIGNANT
-from bc_model.csv_cases import (
-    NO_TABLE,
-    NOT_TEXT,
-    NOT_WDBC,
-    Case,
-    CaseReader,
-    DataError,
-    Problem,
-    open_cases,
-)
+from bc_model.csv_cases import NOT_TEXT, Case, CaseReader, open_cases
+from bc_model.csv_header import NOT_WDBC
+from bc_model.data_problems import DataError, Problem
 from bc_model.features import FEATURE_NAMES
+from bc_model.labels import BLANK, UNCLEAR
 from tests.tables import Row
 
 deterministic = settings(max_examples=60)
@@ -29,15 +23,17 @@ VALUES = [0.5 + number for number in range(30)]
 LAST = FEATURE_NAMES[-1]
 HEADER = ["id", "diagnosis", *FEATURE_NAMES]
 
+NO_LABELS = "has no column of diagnoses (diagnosis, target, label, class, type or outcome)"
+
 names = st.permutations(range(30))
 tables = st.lists(
     st.lists(st.floats(0, allow_nan=False, allow_infinity=False), min_size=30, max_size=30),
     min_size=1,
     max_size=4,
 )
-not_numbers = st.sampled_from(["", "nan", "-inf", "1e999", "1_000", "1e", "0x10", "1,5", "1 2"])
+not_numbers = st.sampled_from(["", "nan", "-inf", "1e999", "1_000", "1e", "0x10", "1 2", "1 001 2"])
 # Neither digits nor the letters of "inf" and "nan".
-gibberish = st.text(alphabet="bcmsxyz_-+.,; \"'é", max_size=8)
+gibberish = st.text(alphabet="bcmsxyz_-+; \"'é", max_size=8)
 negatives = st.floats(max_value=0, exclude_max=True, allow_infinity=False).map(str)
 
 
@@ -68,7 +64,7 @@ def test_any_table_comes_back_exactly(
     assert found == []
     assert [case.values for case in cases] == table
     assert [case.line for case in cases] == list(range(2, 2 + len(table)))
-    assert {(case.identifier, case.target) for case in cases} == {(None, None)}
+    assert {(case.identifier, case.label, case.target) for case in cases} == {(None, None, None)}
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
@@ -83,12 +79,6 @@ def test_what_a_spreadsheet_writes_with_decimal_commas(separator: str, header: b
     assert (case.line, case.identifier, case.values) == (2 + header, "7", VALUES)
 
 
-def test_with_semicolons_a_separator_of_thousands_is_no_number() -> None:
-    cells = ["1.234,5", *map(str, VALUES[1:])]
-    _, found = read(";".join(cells))
-    assert found == [Problem(1, FEATURE_NAMES[0], "'1.234,5' is not a number")]
-
-
 @deterministic
 @given(names, st.integers(0, 2), st.integers(0, 29), st.one_of(not_numbers, gibberish))
 def test_any_cell_that_is_no_number_is_reported_where_it_is(
@@ -98,7 +88,7 @@ def test_any_cell_that_is_no_number_is_reported_where_it_is(
     table[row][column] = cell
     header = [FEATURE_NAMES[number] for number in order]
     cases, found = read(as_csv([header, *table]))
-    assert found == [Problem(2 + row, header[column], f"{cell.strip()!r} is not a number")]
+    assert found == [Problem(2 + row, header[column], "is not a number", repr(cell.strip()))]
     assert [case.line for case in cases] == [line for line in (2, 3, 4) if line != 2 + row]
 
 
@@ -108,7 +98,7 @@ def test_any_negative_cell_is_reported_where_it_is(row: int, column: int, cell: 
     table: list[list[object]] = [[7, "M", *VALUES], [8, "B", *VALUES], [9, "B", *VALUES]]
     table[row][2 + column] = cell
     _, found = read(as_csv(table), labelled=True)
-    assert found == [Problem(1 + row, FEATURE_NAMES[column], f"{cell} is negative")]
+    assert found == [Problem(1 + row, FEATURE_NAMES[column], "is negative", cell)]
 
 
 @pytest.mark.parametrize(
@@ -128,59 +118,123 @@ def test_any_negative_cell_is_reported_where_it_is(row: int, column: int, cell: 
     ],
 )
 def test_labelled_layouts(rows: list[Row], identifier: str | None, target: int) -> None:
-    ((_, *case),), found = read(as_csv(rows), labelled=True)
+    (case,), found = read(as_csv(rows), labelled=True)
     assert found == []
-    assert case == [identifier, target, VALUES]
+    assert (case.identifier, case.target, case.values) == (identifier, target, VALUES)
 
 
 @pytest.mark.parametrize(
-    ("rows", "identifier"),
+    ("rows", "identifier", "label"),
     [
-        pytest.param([VALUES], None, id="values alone"),
-        pytest.param([FEATURE_NAMES, VALUES], None, id="header"),
-        pytest.param([["ID", *FEATURE_NAMES], ["a 1", *VALUES]], "a 1", id="id"),
-        pytest.param([[1, "?", *VALUES]], "1", id="an unknown diagnosis"),
+        pytest.param([VALUES], None, None, id="values alone"),
+        pytest.param([FEATURE_NAMES, VALUES], None, None, id="header"),
+        pytest.param([["ID", *FEATURE_NAMES], ["a 1", *VALUES]], "a 1", None, id="id"),
+        pytest.param([[1, "?", *VALUES]], "1", "?", id="an unknown diagnosis"),
+        pytest.param([["Class", *FEATURE_NAMES], [1, *VALUES]], None, "1", id="an unclear one"),
     ],
 )
-def test_layouts_without_a_diagnosis(rows: list[Row], identifier: str | None) -> None:
-    ((_, *case),), found = read(as_csv(rows))
+def test_layouts_without_a_certain_diagnosis(
+    rows: list[Row], identifier: str | None, label: str | None
+) -> None:
+    (case,), found = read(as_csv(rows))
     assert found == []
-    assert case == [identifier, None, VALUES]
+    assert case[1:] == (identifier, label, None, VALUES)
 
 
 def test_quoted_cells_and_lines() -> None:
     text = '"' + '","'.join(HEADER) + '"\r\n"a\nb",M,' + ",".join(map(repr, VALUES)) + "\r\n"
     (case,), found = read(text, labelled=True)
     assert found == []
-    assert case == Case(3, "a\nb", MALIGNANT, VALUES)
+    assert case == Case(3, "a\nb", "M", MALIGNANT, VALUES)
 
 
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        pytest.param(HEADER[:-1], [f"column {LAST!r}: is missing"], id="missing column"),
-        pytest.param(HEADER[:1] + HEADER[2:], ["column 'diagnosis': is missing"], id="unlabelled"),
-        pytest.param([*HEADER, "radius1"], ["column 'radius1': is twice in the header"]),
-        pytest.param([*HEADER, "ID"], ["column 'ID': is twice in the header"]),
-        pytest.param([*HEADER, "age"], ["column 'age': is not a known column"]),
+        pytest.param(
+            HEADER[:-1], [f"line 1, column {LAST!r}: is missing from the header"], id="missing"
+        ),
+        pytest.param(HEADER[:1] + HEADER[2:], [f"line 1: {NO_LABELS}"], id="unlabelled"),
+        pytest.param([*HEADER, "radius1"], ["line 1, column 'radius1': is twice in the header"]),
+        pytest.param([*HEADER, "ID"], ["line 1, column 'ID': is twice in the header"]),
         pytest.param(
             [*HEADER, "target"],
-            ["column 'target': stands beside 'diagnosis'; keep one of them"],
+            ["line 1, column 'target': stands beside 'diagnosis'; leave one of them out"],
         ),
         pytest.param(
             ["age", "ID", "id", *FEATURE_NAMES[:-1]],
             [
-                "column 'age': is not a known column",
-                "column 'id': is twice in the header",
-                f"column {LAST!r}: is missing",
-                "column 'diagnosis': is missing",
+                "line 1, column 'id': is twice in the header",
+                f"line 1, column {LAST!r}: is missing from the header",
+                f"line 1: {NO_LABELS}",
             ],
             id="all of it",
         ),
     ],
 )
 def test_problems_of_the_header(header: list[str], expected: list[str]) -> None:
-    assert problems([header]) == [f"line 1, {problem}" for problem in expected]
+    assert problems([header]) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [("age", ""), ("radius", ""), ("raduis_mean", " (is 'mean radius' meant?)")],
+)
+def test_a_column_that_is_not_known_may_be_blank_and_is_named_once(column: str, meant: str) -> None:
+    header = [*HEADER, column]
+    assert problems([header, [1, "M", *VALUES, ""], [2, "B", *VALUES, " "]]) == []
+    assert problems(
+        [header, [1, "M", *VALUES, ""], [2, "B", *VALUES, 7], [3, "B", *VALUES, 8]]
+    ) == [f"line 3, column {column!r}: is not a known column{meant}; remove it"]
+
+
+def test_columns_are_left_out_on_request() -> None:
+    text = as_csv([[*HEADER, "Age", "target"], [1, "M", *VALUES, 7, 1]])
+    reader = CaseReader(io.StringIO(text), labelled=True, ignored=["age", "TARGET"])
+    assert [case.values for case in reader] == [VALUES]
+    assert reader.problems == []
+    reader = CaseReader(io.StringIO(text), labelled=True, ignored=["target", "stage"])
+    assert list(reader) == []
+    assert [str(problem) for problem in reader.problems] == [
+        "line 1, column 'stage': is not in the header, so it cannot be ignored",
+        "line 2, column 'Age': is not a known column; remove it, or leave it out (--ignore)",
+    ]
+
+
+@pytest.mark.parametrize("index", ["", "X", "Unnamed: 0", "index"])
+def test_the_index_in_front_is_left_out(index: str) -> None:
+    assert problems([[index, *HEADER], ["row 1", 1, "M", *VALUES]]) == []
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("index", [[], [""]])
+@pytest.mark.parametrize("before", [[], ["842302", "M"]])
+def test_a_header_of_numbers_counts_the_columns(
+    start: int, index: list[str], before: list[str]
+) -> None:
+    numbers = list(range(start, start + len(before) + 30))
+    rows = [[*index, *numbers], [*([0] * len(index)), *before, *VALUES]]
+    (case,), found = read(as_csv(rows))
+    assert found == []
+    assert (case.line, case.values, case.label) == (2, VALUES, before[1] if before else None)
+    assert (case.identifier, case.target) == (("842302", MALIGNANT) if before else (None, None))
+
+
+def test_excel_names_the_separator_in_a_line_of_its_own() -> None:
+    text = "sep=|\r\n" + "|".join(FEATURE_NAMES) + "\r\n" + "|".join(map(str, VALUES)) + "\r\n"
+    (case,), found = read(text)
+    assert found == []
+    assert (case.line, case.values) == (3, VALUES)
+
+
+def test_the_decimal_mark_of_the_first_row_holds_for_the_file() -> None:
+    commas = [str(value).replace(".", ",") for value in VALUES]
+    rows = [list(FEATURE_NAMES), commas, ["1.001", *commas[1:]], ["0.5", *commas[1:]]]
+    cases, found = read("\n".join("\t".join(row) for row in rows))
+    assert [case.values[0] for case in cases] == [0.5, 1001]
+    assert [str(problem) for problem in found] == [
+        "line 4, column 'mean radius': '0.5' has a decimal point, where others have a decimal comma"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +244,7 @@ def test_problems_of_the_header(header: list[str], expected: list[str]) -> None:
         ([1, "M", *VALUES, 1], ["line 2: has 33 cells, should have 32"]),
         (
             [1, "0", *VALUES],
-            ["line 2, column 'diagnosis': '0' is not a diagnosis; use M (malignant) or B (benign)"],
+            [f"line 2, column 'diagnosis': '0' {UNCLEAR}"],
         ),
         (
             [1, "", "?", -1, *VALUES[:-3], ""],
@@ -198,8 +252,7 @@ def test_problems_of_the_header(header: list[str], expected: list[str]) -> None:
                 "line 2, column 'mean radius': '?' is not a number",
                 "line 2, column 'mean texture': -1 is negative",
                 f"line 2, column {LAST!r}: '' is not a number",
-                "line 2, column 'diagnosis': '' is not a diagnosis; "
-                "use M (malignant) or B (benign)",
+                f"line 2, column 'diagnosis': '' {BLANK}",
             ],
         ),
     ],
@@ -210,7 +263,7 @@ def test_problems_of_a_row(row: Row, expected: list[str]) -> None:
 
 def test_rows_are_searched_also_where_the_diagnosis_is_missing() -> None:
     assert problems([FEATURE_NAMES, VALUES, ["x", *VALUES[1:]]]) == [
-        "line 1, column 'diagnosis': is missing",
+        f"line 1: {NO_LABELS}",
         "line 3, column 'mean radius': 'x' is not a number",
     ]
 
@@ -233,21 +286,23 @@ def test_every_problem_of_a_file_is_found_at_once() -> None:
         [2, "B", -3, *VALUES[1:]],
     ]
     assert problems(rows) == [
-        "line 1, column 'age': is not a known column",
-        f"line 1, column {LAST!r}: is missing",
+        f"line 1, column {LAST!r}: is missing from the header",
+        "line 2, column 'age': is not a known column; remove it",
         "line 2, column 'mean radius': 'x' is not a number",
-        "line 3, column 'id': '1' stands on line 2 already",
-        "line 4, column 'diagnosis': '?' is not a diagnosis; use M (malignant) or B (benign)",
+        "line 3, column 'id': '1', the id on line 2, is given again",
+        f"line 4, column 'diagnosis': '?' {UNCLEAR}",
         "line 5: has 1 cell, should have 32",
         "line 6, column 'mean radius': -3 is negative",
-        "line 6, column 'id': '2' stands on line 4 already",
+        "line 6, column 'id': '2', the id on line 4, is given again",
     ]
 
 
 def test_doubled_and_blank_ids_matter_only_for_training() -> None:
     doubled = as_csv([[7, "M", *VALUES], [7, "M", *VALUES]])
     assert read(doubled)[1] == []
-    assert read(doubled, labelled=True)[1] == [Problem(2, "id", "'7' stands on line 1 already")]
+    assert [str(problem) for problem in read(doubled, labelled=True)[1]] == [
+        "line 2, column 'id': '7', the id on line 1, is given again"
+    ]
     assert read(as_csv([["", "M", *VALUES], ["", "M", *VALUES]]), labelled=True)[1] == []
 
 
@@ -308,14 +363,25 @@ def test_problems_of_a_file(text: str, labelled: bool, expected: list[str]) -> N
 def test_a_text_without_any_known_column_is_not_searched_further() -> None:
     for labelled in (True, False):
         rows = [["never", "mind"], ["the", "rest"]]
-        assert problems(rows, labelled=labelled) == [NO_TABLE]
+        assert problems(rows, labelled=labelled) == [
+            "has none of the thirty names in its first row, which holds 'never', 'mind'; "
+            "a column is called like 'mean radius', 'radius_mean' or 'radius1'"
+        ]
 
 
 @pytest.mark.parametrize(
     ("content", "detail"),
     [
         pytest.param(None, "No such file or directory", id="missing"),
-        pytest.param(b"\xff\xfe1,2", NOT_TEXT, id="UTF-16"),
+        pytest.param(
+            "1,2".encode("utf-16"), "is UTF-16 text; save it as CSV in UTF-8", id="UTF-16"
+        ),
+        pytest.param(
+            b"PK\x03\x04\xff",
+            "is a zip archive, as .xlsx and .ods files are; save the sheet as CSV",
+            id="spreadsheet",
+        ),
+        pytest.param(b"\x1f\x8b\x08", "is compressed; unpack it first", id="gzip"),
         pytest.param("1,2,3 µm\n".encode("latin-1"), NOT_TEXT, id="Latin-1"),
     ],
 )
@@ -346,8 +412,3 @@ def test_what_goes_wrong_elsewhere_is_not_blamed_on_the_file(tmp_path: Path) -> 
     path.touch()
     with pytest.raises(OSError, match="disk full"), open_cases(path):
         raise OSError("disk full")
-
-
-def test_a_data_error_lists_its_problems_one_a_line() -> None:
-    error = DataError("a.csv", [Problem(0, "", "x"), Problem(0, "c", "y"), Problem(3, "", "z")])
-    assert str(error) == "a.csv: 3 problems\n  x\n  column 'c': y\n  line 3: z"

@@ -11,9 +11,11 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from bc_model.arrays import BENIGN, MALIGNANT
-from bc_model.csv_cases import NO_TABLE, NOT_TEXT, DataError
+from bc_model.csv_header import no_table
+from bc_model.data_problems import DataError
 from bc_model.dataset import BUNDLED, MINIMUM_PER_CLASS, Dataset, load_dataset
 from bc_model.features import FEATURE_NAMES
+from bc_model.labels import UNCLEAR
 from tests.tables import Row, labelled_rows, write_rows
 
 UCI = [
@@ -121,7 +123,7 @@ def test_every_problem_of_every_row_is_listed_at_once(small: Dataset, tmp_path: 
     assert problems(write_rows(tmp_path / "cases.csv", rows)) == [
         "line 4, column 'mean radius': '1_000' is not a number",
         "line 4, column 'worst fractal dimension': 'nan' is not a number",
-        "line 8, column 'diagnosis': 'X' is not a diagnosis; use M (malignant) or B (benign)",
+        f"line 8, column 'diagnosis': 'X' {UNCLEAR}",
         "line 10, column 'mean smoothness': -2 is negative",
         "line 12: has 30 cells, should have 31",
         "has 14 malignant cases; at least 16 are needed",
@@ -133,12 +135,8 @@ def test_every_problem_of_every_row_is_listed_at_once(small: Dataset, tmp_path: 
     ("content", "expected"),
     [
         pytest.param(b"", ["is empty"], id="empty"),
-        pytest.param(b"\xff\xfea\x00", [NOT_TEXT], id="not UTF-8"),
-        pytest.param(
-            b"radius\n",
-            [NO_TABLE],
-            id="another table",
-        ),
+        pytest.param(b"\xff\xfea\x00", ["is UTF-16 text; save it as CSV in UTF-8"], id="not UTF-8"),
+        pytest.param(b"radius\n", [no_table(["radius"])], id="another table"),
     ],
 )
 def test_files_that_hold_no_cases(tmp_path: Path, content: bytes, expected: list[str]) -> None:
@@ -213,3 +211,68 @@ def test_the_problems_read_well_as_one_message(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_dataset(path)
     assert str(caught.value) == f"{path}: 1 problem\n  line 2: has 2 cells, should have 32"
+
+
+def kaggle_names_and_numbers(dataset: Dataset, malignant: object, benign: object) -> list[Row]:
+    label = {MALIGNANT: malignant, BENIGN: benign}
+    rows = zip(dataset.y.tolist(), dataset.X.tolist(), strict=True)
+    return [["target", *KAGGLE], *([label[target], *x] for target, x in rows)]
+
+
+@pytest.mark.parametrize(("malignant", "benign"), [(1, 0), (0, 1), ("1.0", "0.0"), (4, 2)])
+def test_numbers_mean_nothing_until_it_is_said_which_is_malignant(
+    small: Dataset, tmp_path: Path, malignant: object, benign: object
+) -> None:
+    rows = kaggle_names_and_numbers(small, malignant, benign)
+    path = write_rows(tmp_path / "cases.csv", rows)
+    with pytest.raises(DataError, match="--malignant-label") as caught:
+        load_dataset(path)
+    assert len(str(caught.value).splitlines()) == 2
+    read = load_dataset(path, str(malignant))
+    assert read.sha256 == small.sha256
+    count = int((small.y == MALIGNANT).sum())
+    assert read.reading == (
+        f"cases.csv: {count} cases labelled {malignant} are read as malignant, "
+        f"{len(small.y) - count} cases labelled {benign} are read as benign"
+    )
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_labels_that_contradict_the_sizes_are_refused_unless_insisted_on(
+    small: Dataset, tmp_path: Path, words: bool
+) -> None:
+    malignant, benign = ("B", "M") if words else ("0", "1")
+    path = write_rows(tmp_path / "cases.csv", kaggle_names_and_numbers(small, malignant, benign))
+    said = None if words else benign
+    with pytest.raises(DataError, match="the labels seem to be reversed") as caught:
+        load_dataset(path, said)
+    assert "--trust-labels" in str(caught.value)
+    reversed_labels = load_dataset(path, said, trust_labels=True)
+    np.testing.assert_array_equal(reversed_labels.y, 1 - small.y)
+
+
+@pytest.mark.parametrize("label", ["type", "Outcome", "Class", "y", "diagnosis_result", "label"])
+def test_other_names_of_the_diagnosis(small: Dataset, tmp_path: Path, label: str) -> None:
+    header, *rows = labelled_rows(small)
+    path = write_rows(tmp_path / "cases.csv", [[label, *header[1:]], *rows])
+    assert load_dataset(path).sha256 == small.sha256
+
+
+def test_a_file_without_diagnoses_says_so(small: Dataset, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "cases.csv", [row[1:] for row in labelled_rows(small)])
+    assert problems(path) == [
+        "line 1: has no column of diagnoses (diagnosis, target, label, class, type or outcome)"
+    ]
+
+
+def test_grouped_digits_come_back_exactly(small: Dataset, tmp_path: Path) -> None:
+    header, *rows = labelled_rows(small)
+    grouped = [[row[0], *(f"{value:,}" for value in row[1:])] for row in rows]
+    path = tmp_path / "cases.tsv"
+    lines = ["\t".join(map(str, row)) for row in [header, *grouped]]
+    assert any("," in line for line in lines[1:])
+    path.write_text("\n".join(lines))
+    assert load_dataset(path).sha256 == small.sha256
+    german = [line.translate({ord("."): ",", ord(","): "."}) for line in lines]
+    path.write_text("\n".join(german))
+    assert load_dataset(path).sha256 == small.sha256

@@ -14,6 +14,7 @@ from bc_model.features import (
     STATISTICS,
     canonical_name,
     feature_name,
+    nearest_name,
 )
 
 UCI = (
@@ -44,6 +45,10 @@ def test_names_go_through_the_statistics_one_after_the_other() -> None:
             [f"{name}_{s}" for s in ("mean", "se", "worst") for name in UCI], id="underscores"
         ),
         pytest.param(
+            [f"{name.replace('_', '.')}.{s}" for s in ("mean", "se", "worst") for name in UCI],
+            id="points",
+        ),
+        pytest.param(
             [f"{name.replace('_', ' ')}_{s}" for s in ("mean", "se", "worst") for name in UCI],
             id="blanks and underscores",
         ),
@@ -56,10 +61,60 @@ def test_every_common_header_means_its_feature(headers: list[str], spelling: typ
 
 @pytest.mark.parametrize(
     "header",
-    ["", "id", "diagnosis", "radius", "mean", "radius0", "radius4", "radius_median", "meanradius"],
+    [
+        "",
+        "id",
+        "diagnosis",
+        "radius",
+        "mean",
+        "radius0",
+        "radius4",
+        "radius_median",
+        "1radius",
+        "x",
+    ],
 )
 def test_other_headers_mean_no_feature(header: str) -> None:
     assert canonical_name(header) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("concave.points_mean", "mean concave points"),
+        ("concavepoints_worst", "worst concave points"),
+        ("concave_pts_se", "concave points error"),
+        ("x.radius_mean", "mean radius"),
+        ("x.fractal_dim_worst", "worst fractal dimension"),
+        ("RadiusMean", "mean radius"),
+        ("se-area", "area error"),
+        ("Standard Error: texture", "texture error"),
+    ],
+)
+def test_separators_and_abbreviations_do_not_matter(header: str, name: str) -> None:
+    assert canonical_name(header) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("raduis_mean", "mean radius"),
+        ("worst concave point", "worst concave points"),
+        ("fractal_dimention_se", "fractal dimension error"),
+        ("radius", None),
+        ("age", None),
+        ("", None),
+    ],
+)
+def test_the_nearest_name_is_one_that_the_table_of_names_would_take(
+    name: str, nearest: str | None
+) -> None:
+    assert nearest_name(name) == nearest
+
+
+def test_a_known_name_is_nearest_to_its_own_feature() -> None:
+    spellings = [f"{name}_{s}" for s in ("mean", "se", "worst") for name in UCI]
+    assert [nearest_name(f"{name}x") for name in spellings] == list(FEATURE_NAMES)
 
 
 def test_lengths_share_a_unit_and_areas_are_its_square(dataset: Dataset) -> None:

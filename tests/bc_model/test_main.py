@@ -23,10 +23,15 @@ from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import DEFAULT_FLOORS
+from bc_model.labels import UNCLEAR
 from bc_model.version import model_version
 from tests.conftest import ROOT
 from tests.tables import labelled_rows, write_rows
 
+READING = (
+    "small.csv: 16 cases labelled M are read as malignant, "
+    "16 cases labelled B are read as benign\n"
+)
 FLOORS = ["--floor", "specificity=0.5", "--floor", "log_loss=1"]
 """The small data set is too small for the default ones."""
 
@@ -59,14 +64,15 @@ def trained(small: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Trained
     arguments: list[object] = ["train", "--data", data, "--artifacts", root, *FLOORS]
     arguments += ["--threshold", "0.3", "--C", "2", "--seed", "7"]
     done = run(*arguments, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, READING)
     return Trained(data, root, arguments, json.loads(done.stdout))
 
 
 def test_train_prints_its_outcome_as_json(trained: Trained, small: Dataset) -> None:
     name = model_version(small, Parameters(C=2, seed=7, threshold=0.3))
     assert trained.outcome == {
-        "changed": True, "model_version": name, "path": str(trained.root / name),
+        "changed": True, "model_version": name, "path": str(trained.root / name), "former": "",
+        "reading": READING.strip(),
     }  # fmt: skip
 
 
@@ -82,19 +88,27 @@ def test_train_does_as_it_is_told(trained: Trained) -> None:
     [
         ([], "{path}: in use already\n"),
         (["--dry-run"], "{path}: in use already\n"),
-        (["--json"], '{{"changed": false, "model_version": "{version}", "path": "{path}"}}\n'),
+        (
+            ["--json"],
+            '{{"changed": false, "model_version": "{version}", "path": "{path}", '
+            '"former": "{version}", "reading": "{reading}"}}\n',
+        ),
     ],
 )
 def test_train_knows_the_model_in_use(
     artifacts: Path,
     classifier: Classifier,
+    dataset: Dataset,
     capsys: pytest.CaptureFixture[str],
     options: list[str],
     expected: str,
 ) -> None:
     version = classifier.manifest.model_version
     assert main(["train", "--artifacts", str(artifacts), *options]) == 0
-    assert capsys.readouterr().out == expected.format(version=version, path=artifacts / version)
+    path, reading = artifacts / version, dataset.reading
+    assert capsys.readouterr() == (
+        expected.format(version=version, path=path, reading=reading), f"{reading}\n"
+    )  # fmt: skip
 
 
 def test_a_dry_run_tells_and_writes_nothing(
@@ -116,7 +130,7 @@ def test_train_says_whether_it_has_changed_something(
     (trained.root / "current").unlink()
     for outcome in ("trained and in use", "in use already"):
         assert main([str(argument) for argument in trained.arguments]) == 0
-        assert capsys.readouterr() == (f"{trained.outcome['path']}: {outcome}\n", "")
+        assert capsys.readouterr() == (f"{trained.outcome['path']}: {outcome}\n", READING)
 
 
 def test_floors_that_are_not_given_keep_their_defaults(
@@ -126,7 +140,7 @@ def test_floors_that_are_not_given_keep_their_defaults(
     assert main([*arguments, "--floor", "specificity=0.5"]) == 1
     output, errors = capsys.readouterr()
     assert output == ""
-    assert errors.startswith("nothing was published: in cross-validation ")
+    assert errors.startswith(f"{READING}nothing was published: in cross-validation ")
     assert "log_loss is 0." in errors
     assert "specificity" not in errors
 
@@ -143,7 +157,7 @@ def test_bad_data_are_refused_with_every_reason(
     assert errors.splitlines() == [
         f"{data}: 4 problems",
         "  line 2, column 'mean radius': 'x' is not a number",
-        "  line 3, column 'diagnosis': '?' is not a diagnosis; use M (malignant) or B (benign)",
+        f"  line 3, column 'diagnosis': '?' {UNCLEAR}",
         "  line 4, column 'worst fractal dimension': 'nan' is not a number",
         "  has 15 malignant cases; at least 16 are needed",
     ]
@@ -176,7 +190,7 @@ def test_what_is_missing_is_named(
     output, errors = capsys.readouterr()
     assert output == ""
     assert "missing" in errors
-    assert "No such file or directory" in errors
+    assert "No such file or directory" in errors or f"{tmp_path}/missing does not exist" in errors
     assert list(tmp_path.iterdir()) == [cases]
 
 
@@ -185,8 +199,8 @@ def test_the_default_model_is_the_one_in_use_here(tmp_path: Path, arguments: lis
     refused = run(*arguments, cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "artifacts/current/manifest.json: No such file or directory; "
-        "delete that directory and train again: python -m bc_model train\n"
+        f"{tmp_path}/artifacts/current does not exist; "
+        "name the directory of a model, or train one: python -m bc_model train\n"
     )
 
 
@@ -226,7 +240,7 @@ def test_predict_may_be_cut_short_as_by_head(
     ) as process:
         assert process.stdout
         assert process.stderr
-        assert process.stdout.readline().startswith(b"id,prediction,")
+        assert process.stdout.readline().startswith(b"id,given_diagnosis,")
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == -signal.SIGPIPE

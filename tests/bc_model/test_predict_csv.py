@@ -4,14 +4,15 @@ import csv
 import os
 import tempfile
 import threading
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bc_model.answer_table import COLUMNS, INTENDED_USE
+from bc_model.answer_table import COLUMNS, INTENDED_USE, harmless, rounded
 from bc_model.classifier import NO_BASIS, Classifier
-from bc_model.csv_cases import DataError
+from bc_model.data_problems import DataError
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.metrics import wilson
@@ -55,9 +56,10 @@ def test_the_answers_are_the_classifiers(
         warnings = "; ".join(f"{caution.feature}: {caution.detail}" for caution in answer.warnings)
         assert row == {
             "id": str(number),
-            "prediction": str(answer.prediction),
-            "diagnosis": answer.diagnosis,
+            "given_diagnosis": "",
             "verdict": answer.verdict,
+            "predicted_diagnosis": answer.diagnosis,
+            "prediction": str(answer.prediction),
             "probability_benign": repr(answer.probability_benign),
             "probability_malignant": repr(answer.probability_malignant),
             "interval_malignant_low": repr(low),
@@ -83,7 +85,7 @@ def test_the_verdict_is_uncertain_where_the_interval_or_the_basis_says_so(
     uncertain = [low < 0.5 <= high for low, high in ends[:-1]] + [True]
     assert [row["verdict"] == "uncertain" for row in rows] == uncertain
     assert 1 < sum(uncertain) < 50
-    assert all(row["verdict"] in (row["diagnosis"], "uncertain") for row in rows)
+    assert all(row["verdict"] in (row["predicted_diagnosis"], "uncertain") for row in rows)
 
 
 def test_more_cases_than_a_chunk(dataset: Dataset, classifier: Classifier, tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_the_threshold_is_the_classifiers(
     predict_csv(table(dataset, tmp_path / "cases.csv"), tmp_path / "answers.csv", strict)
     rows = read(tmp_path / "answers.csv")
     assert {row["threshold"] for row in rows} == {"0.999"}
-    assert [row["diagnosis"] == "malignant" for row in rows] == [
+    assert [row["predicted_diagnosis"] == "malignant" for row in rows] == [
         float(row["probability_malignant"]) >= 0.999 for row in rows
     ]
 
@@ -190,7 +192,7 @@ def test_of_bad_cases_all_are_named_and_nothing_is_written(
 
 
 @pytest.mark.parametrize(
-    ("content", "detail"), [(None, "No such file or directory"), (b"\xff", "is not a UTF-8 text")]
+    ("content", "detail"), [(None, "No such file or directory"), (b"\xff", "is not UTF-8 text")]
 )
 def test_a_file_that_cannot_be_read(
     classifier: Classifier, tmp_path: Path, content: bytes | None, detail: str
@@ -221,3 +223,68 @@ def test_no_temporary_file_is_left(
     predict_csv(table(dataset, tmp_path / "cases.csv"), tmp_path / "answers.csv", classifier)
     assert list(temporary.iterdir()) == []
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_the_given_diagnosis_is_kept_and_compared(
+    dataset: Dataset, classifier: Classifier, tmp_path: Path
+) -> None:
+    rows = zip(dataset.y.tolist(), dataset.X.tolist(), strict=True)
+    cases = write_rows(
+        tmp_path / "cases.csv",
+        [["diagnosis", *FEATURE_NAMES], *(["MB"[target], *x] for target, x in rows)],
+    )
+    agreement = predict_csv(cases, tmp_path / "answers.csv", classifier)
+    answered = read(tmp_path / "answers.csv")
+    assert [row["given_diagnosis"] for row in answered] == ["MB"[y] for y in dataset.y]
+    pairs = Counter((row["given_diagnosis"], row["verdict"]) for row in answered)
+    verdicts = ("malignant", "benign", "uncertain")
+    assert agreement.rows == [
+        ("malignant", [pairs["M", verdict] for verdict in verdicts]),
+        ("benign", [pairs["B", verdict] for verdict in verdicts]),
+    ]
+    agree = pairs["M", "malignant"] + pairs["B", "benign"]
+    assert agreement.summary == f"{agree} of 569 verdicts agree with the diagnoses given"
+    assert agreement.table().splitlines()[0].split() == ["given", *verdicts]
+    assert agreement.table().splitlines()[1].split() == [
+        "malignant", *(str(pairs["M", verdict]) for verdict in verdicts)
+    ]  # fmt: skip
+
+
+def test_a_label_of_unknown_meaning_is_kept_and_not_compared(
+    dataset: Dataset, classifier: Classifier, tmp_path: Path
+) -> None:
+    rows = [["Outcome", *FEATURE_NAMES], *([1, *x] for x in dataset.X[:2].tolist())]
+    agreement = predict_csv(
+        write_rows(tmp_path / "cases.csv", rows), tmp_path / "answers.csv", classifier
+    )
+    assert [row["given_diagnosis"] for row in read(tmp_path / "answers.csv")] == ["1", "1"]
+    assert agreement.rows == []
+    assert agreement.summary.startswith("2 labels were not compared: ")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
+def test_text_that_a_spreadsheet_would_run_is_neutralised(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "P-7", "-5", "+3.5", "842302", "a=b", "Mü, ller"])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    assert harmless(text) == text
+
+
+def test_ids_and_labels_of_the_sender_are_neutralised(
+    dataset: Dataset, classifier: Classifier, tmp_path: Path
+) -> None:
+    rows = [["id", "diagnosis", *FEATURE_NAMES], ["=1+1", "@x", *dataset.X[0].tolist()]]
+    predict_csv(write_rows(tmp_path / "cases.csv", rows), tmp_path / "answers.csv", classifier)
+    (row,) = read(tmp_path / "answers.csv")
+    assert (row["id"], row["given_diagnosis"]) == ("'=1+1", "'@x")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.123456, "0.1235"), (0.99999, "0.99999"), (0.9999, "0.9999"), (12.3456, "12.35"),
+     (1e-7, "1e-07"), (100.0, "100"), (0.0, "0")],
+)  # fmt: skip
+def test_numbers_for_people(value: float, text: str) -> None:
+    assert rounded(value, 4) == text

@@ -25,6 +25,7 @@ from bc_model import __main__ as command
 from bc_model import artifact
 from bc_model.artifact import Feature, Manifest, Parameters, TrainingData
 from bc_model.classifier import NO_BASIS
+from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import FloorError, check_floors
 from canary.judge import judge
@@ -34,6 +35,7 @@ from canary.transitions import Claim, begin, mine
 from tests import messages
 from tests.canaries import observed, track
 from tests.conftest import ROOT
+from tests.tables import labelled_rows, write_rows
 from web.batch import BatchDecoder
 from web.middleware import ProblemResponder
 from web.problems import ProblemError
@@ -108,14 +110,18 @@ def start(
         found += preflight.python_problems(python, lock)
     found.append(no_python(tmp_path))
     monkeypatch.setattr(sys, "argv", ["app.py"])
-    for name, value in (("MODEL_DIR", str(tmp_path)), ("PORT", "80a")):
+    (tmp_path / "models/new").mkdir(parents=True)
+    (tmp_path / "models/new/manifest.json").touch()
+    artifact.use(tmp_path / "models", "new")
+    places = [("MODEL_DIR", str(tmp_path / name)) for name in ("none", "models", ".")]
+    for name, value in (*places, ("PORT", "80a")):
         monkeypatch.setenv(name, value)
         found += refusals([app.main], SystemExit)
     return found
 
 
 @pytest.fixture
-def model_and_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def model_and_data(tmp_path: Path, small: Dataset, capsys: pytest.CaptureFixture[str]) -> list[str]:
     manifest = Manifest(
         format=1, model_version="new", algorithm="", threshold=0.5, features=[],
         data=TrainingData("", "", 0, 0, 0, 0, 0), parameters=Parameters(), cross_validation={},
@@ -124,12 +130,24 @@ def model_and_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[s
     new = artifact.publish(tmp_path, manifest, {"model.npz": Path.touch})
     (new / "model.npz").write_text("altered")
     old = artifact.publish(tmp_path, replace(manifest, format=0, model_version="old"), {})
-    table, workbook = tmp_path / "table.csv", tmp_path / "workbook.xlsx"
+    table = tmp_path / "table.csv"
     ones = "1," * (len(FEATURE_NAMES) - 5) + "1"
     header = ",".join(["diagnosis", "colour", *FEATURE_NAMES[1:]])
     table.write_text(f"{header}\nM\nM,1,NA,-1,1,{ones}\n0,1,1,1,1,{ones}\n")
-    workbook.write_bytes(b"PK\x03\x04\xff")
-    for file in (table, workbook):
+    others = {
+        "workbook.xlsx": b"PK\x03\x04\xff",
+        "latin-1.csv": b"\xe9",
+        "another.csv": b"name,size\n",
+        "numbers.csv": ("\t".join(["7", "M", "1,001", *["1"] * 29]) + "\n"
+                        + "\t".join(["8", "M", "0.5", "0,5", *["1"] * 28])).encode(),
+        "unlabelled.csv": ",".join(FEATURE_NAMES).encode(),
+    }  # fmt: skip
+    for name, content in others.items():
+        (tmp_path / name).write_bytes(content)
+    names, *rows = labelled_rows(small)
+    reversed_rows = [["BM"["MB".index(str(row[0]))], *row[1:]] for row in rows]
+    write_rows(tmp_path / "reversed.csv", [names, *reversed_rows])
+    for file in (table, tmp_path / "reversed.csv", *(tmp_path / name for name in others)):
         assert command.main(["train", f"--data={file}", "--dry-run"]) == 1
     attempts = (lambda: artifact.verify(new), lambda: artifact.verify(old),
                 lambda: check_floors({"accuracy": 0.5}, {"accuracy": 0.9}))  # fmt: skip
