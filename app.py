@@ -95,7 +95,7 @@ class Service:
         batch = await run_in_threadpool(self._batches.decode, sent, body)
         answers = await self._scorer.answers(request, batch.X)
         if prefers(request.headers.get("accept", ""), CSV):
-            content = as_csv(self.classifier, batch.identifiers, answers)
+            content = as_csv(self.classifier, batch, answers)
             return Response(content, headers={"Content-Type": "text/csv; charset=utf-8"})
         return json_response(BatchAnswer(INTENDED_USE, answers))
 

@@ -2,60 +2,58 @@
 "use strict";
 (() => {
   const FEATURES = 30;
-  const MOST_BEFORE = 2; // UCI's line begins with an id and a diagnosis
-  const SEPARATORS = [/\t/, /;/, /,/, /\s+/];
-  const NUMBER = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?$/i;
-  const ROW = "30 values, nothing behind them, and before them at most an id and a diagnosis (M or B)";
+  const MOST_IN_FIELD = 2; // a text with more numbers is a row, or part of one
+  const caseLabel = document.getElementById("case");
   const status = document.getElementById("status");
 
   // The table shows the measurements by rows; the data set has all means first, then errors, worst.
   const inputs = [...document.querySelectorAll(".measurements input")];
   const inOrder = [0, 1, 2].flatMap((column) => inputs.filter((_, place) => place % 3 === column));
 
-  const cells = (text, separator) => {
-    const found = text.trim().split(separator).map((cell) => cell.trim().replace(/^"|"$/g, "").trim());
-    while (found.length > FEATURES && !found.at(-1)) found.pop();
-    return found;
-  };
-
-  const isNumber = (cell) => NUMBER.test(cell);
-
-  const fits = (row) => {
-    const before = row.length - FEATURES;
-    return before === 0 || (before > 0 && before <= MOST_BEFORE && !isNumber(row[before - 1]));
-  };
-
-  // The same as web/form.py does without JavaScript.
-  const spread = (text) => {
-    const [best] = SEPARATORS.map((separator) => cells(text, separator)).filter(fits)
-      .sort((one, other) => other.filter(isNumber).length - one.filter(isNumber).length);
-    return best && {
-      values: best.slice(-FEATURES).map((cell) => cell.replaceAll(",", ".")),
-      dropped: best.slice(0, -FEATURES),
-    };
-  };
-
-  const counted = (values) => {
+  const count = (values) => {
     const filled = values.filter(Boolean).length;
     return filled < FEATURES ? `${filled} of ${FEATURES} values` : `${FEATURES} values`;
   };
 
-  const fill = ({ values, dropped }, where) => {
+  const fill = (values, label, note) => {
     inOrder.forEach((input, place) => { input.value = values[place]; });
+    if (label) caseLabel.value = label;
     document.querySelector(".example")?.remove();
-    const leftOut = dropped.length ? `; left out: ${dropped.join(", ")}` : "";
-    status.textContent = `${counted(values)} filled in from ${where}${leftOut}. Check them, then classify.`;
+    status.textContent = `${note} Check them, then classify.`;
     inputs[0].focus();
   };
 
-  document.querySelector(".measurements").addEventListener("paste", (event) => {
+  // The page of many cases takes the text of a file in a field of its form, too.
+  const offer = (table, cases) => {
+    const form = document.createElement("form");
+    Object.assign(form, { method: "post", action: "/batch", enctype: "multipart/form-data" });
+    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "cases" });
+    field.value = table;
+    const button = document.createElement("button");
+    button.textContent = `Classify all ${cases}`;
+    form.append(field, button);
+    status.append(" ", form);
+  };
+
+  // What pasted text holds, the server says: it reads the same text without this script, too.
+  const read = async (text) => {
+    const response = await fetch("/paste", { method: "POST", headers: { "Content-Type": "text/plain" }, body: text });
+    if (!response.ok) throw new Error((await response.json()).detail);
+    return response.json();
+  };
+
+  document.querySelector(".measurements").addEventListener("paste", async (event) => {
     const text = event.clipboardData.getData("text");
-    const count = Math.max(...SEPARATORS.map((separator) => cells(text, separator).length));
-    if (count <= 2) return;
+    if (text.trim().split(/[\s;,]+/).length <= MOST_IN_FIELD) return;
     event.preventDefault();
-    const row = spread(text);
-    if (row) fill(row, "the pasted row");
-    else status.textContent = `What was pasted holds ${count} values; a row has ${ROW}. Nothing was changed.`;
+    try {
+      const pasted = await read(text);
+      if (pasted.values.length) return fill(pasted.values, pasted.label, pasted.note);
+      status.textContent = pasted.note;
+      if (pasted.table) offer(pasted.table, pasted.cases);
+    } catch (error) {
+      status.textContent = `The pasted text was not read (${error.message}). Nothing was changed.`;
+    }
   });
 
   const decoded = (text) => {
@@ -65,8 +63,8 @@
   // A fragment stays in the browser: it is not sent to the server.
   const readLink = () => {
     if (!location.hash.startsWith("#case=")) return;
-    const row = spread(decoded(location.hash.slice(6)));
-    if (row?.values.some(Boolean)) fill(row, "the link");
+    const values = decoded(location.hash.slice(6)).split(",");
+    if (values.length === FEATURES && values.some(Boolean)) fill(values, "", `${count(values)} filled in from the link.`);
     else status.textContent = `The link does not hold ${FEATURES} values. Nothing was changed.`;
   };
 
@@ -79,7 +77,7 @@
       return;
     }
     history.replaceState(null, "", `#case=${values.map(encodeURIComponent).join(",")}`);
-    status.textContent = `The address bar now holds a link to ${counted(values)}. They stay in it: the server does not see them.`;
+    status.textContent = `The address bar now holds a link to ${count(values)}. They stay in it: the server does not see them.`;
     try {
       await navigator.clipboard.writeText(location.href);
       status.textContent += " It was copied, too.";

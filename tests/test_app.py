@@ -272,7 +272,7 @@ def test_a_missing_model_stops_the_start(tmp_path: Path) -> None:
     ended = start({"MODEL_DIR": str(tmp_path)})
     assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1
-    assert f"{tmp_path}/manifest.json: No such file or directory" in ended.stderr
+    assert f"{tmp_path} is not a model: it has no manifest.json" in ended.stderr
     assert "python -m bc_model train" in ended.stderr
 
 

@@ -8,11 +8,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from bc_model.agreement import Agreement
 from bc_model.answer_table import AnswerWriter
 from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
 from bc_model.classifier import Answer, Classifier
-from bc_model.csv_cases import NOT_TEXT, CaseReader, Problem
+from bc_model.csv_cases import CaseReader, not_text
+from bc_model.data_problems import Problem
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
 from web.problems import ErrorCollector, ProblemError, json_pointer
 from web.requests import (
@@ -47,10 +49,15 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class Batch(NamedTuple):
-    """Cases ``X`` (n, 30), n at least 1, and what each is called."""
+    """Cases ``X`` (n, 30), n at least 1, and what each is called.
+
+    ``labels`` are the diagnoses that came with them, as written, and ``targets`` what they mean.
+    """
 
     identifiers: list[str]
     X: FloatArray
+    labels: Sequence[str | None]
+    targets: Sequence[int | None]
 
 
 class BatchDecoder:
@@ -72,7 +79,8 @@ class BatchDecoder:
         if media_type == CSV:
             return self.from_csv(body)
         X = self._from_json(body) if media_type == JSON else self._from_npy(body)
-        return Batch([str(number) for number in range(1, 1 + len(X))], X)
+        nothing = [None] * len(X)
+        return Batch([str(number) for number in range(1, 1 + len(X))], X, nothing, nothing)
 
     def from_csv(self, body: bytes, called: str = "body") -> Batch:
         """Return the cases in a CSV file; ``id`` is the file's own, or the number of the case.
@@ -82,7 +90,7 @@ class BatchDecoder:
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise _refusal(NOT_TEXT, called) from error
+            raise _refusal(not_text(body), called) from error
         # Blank lines are no rows, and one may be the header.
         self._check_rows(sum(not line.isspace() for line in io.StringIO(text)) - 1, called)
         reader = CaseReader(io.StringIO(text, newline=""), labelled=False)
@@ -92,7 +100,12 @@ class BatchDecoder:
             raise _refusal("has no cases", called)
         self._check_rows(len(cases), called)
         identifiers = [case.identifier or str(number) for number, case in enumerate(cases, 1)]
-        return Batch(identifiers, np.array([case.values for case in cases]))
+        return Batch(
+            identifiers,
+            np.array([case.values for case in cases]),
+            [case.label for case in cases],
+            [case.target for case in cases],
+        )
 
     def from_json_thoroughly(self, body: bytes) -> FloatArray:
         """Return the cases (n, 30) in JSON, slower; this is the pass that finds every error."""
@@ -152,13 +165,26 @@ class BatchDecoder:
             raise ProblemError("too-many-rows", detail)
 
 
-def as_csv(classifier: Classifier, identifiers: Sequence[str], answers: Sequence[Answer]) -> bytes:
-    """Return the answers of ``classifier`` as ``python -m bc_model predict`` writes them."""
+def as_csv(
+    classifier: Classifier, batch: Batch, answers: Sequence[Answer], digits: int | None = None
+) -> bytes:
+    """Return the answers of ``classifier`` as ``python -m bc_model predict`` writes them.
+
+    Numbers have ``digits`` significant digits, and all they have for None.
+    """
     text = io.StringIO()
-    writer = AnswerWriter(text, classifier)
-    for identifier, answer in zip(identifiers, answers, strict=True):
-        writer.write(identifier, answer)
+    writer = AnswerWriter(text, classifier, digits=digits)
+    for identifier, label, answer in zip(batch.identifiers, batch.labels, answers, strict=True):
+        writer.write(identifier, label, answer)
     return text.getvalue().encode()
+
+
+def agreement(batch: Batch, answers: Sequence[Answer]) -> Agreement:
+    """Return how the answers agree with the diagnoses that came with the cases."""
+    counted = Agreement()
+    for label, target, answer in zip(batch.labels, batch.targets, answers, strict=True):
+        counted.add(label, target, answer)
+    return counted
 
 
 def _refusal(detail: str, called: str = "body") -> ProblemError:
@@ -169,7 +195,7 @@ def _refusal(detail: str, called: str = "body") -> ProblemError:
 
 def _check_problems(problems: Sequence[Problem], called: str) -> None:
     if problems and not problems[0].line:
-        raise _refusal(problems[0].detail, called)
+        raise _refusal(problems[0].text, called)
     errors = ErrorCollector("line")
     for problem in problems:
         errors.row = problem.line
@@ -179,7 +205,7 @@ def _check_problems(problems: Sequence[Problem], called: str) -> None:
 
 
 def _with_column(problem: Problem) -> str:
-    return f"column {problem.column!r}: {problem.detail}" if problem.column else problem.detail
+    return f"column {problem.column!r}: {problem.text}" if problem.column else problem.text
 
 
 def _npy_header(stream: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[np.generic]]:

@@ -1,10 +1,5 @@
-"""The page's forms: one case typed or pasted into fields, or a file with many.
+"""The page's forms: one case typed or pasted into fields, or a file with many."""
 
-``static/case.js`` spreads a pasted row as soon as it is pasted; without JavaScript it happens here.
-"""
-
-import math
-import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -15,32 +10,27 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
-from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, MEASUREMENTS, STATISTICS
+from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS, canonical_name
+from bc_model.number_format import NOT_A_NUMBER, decimal_mark, read_numbers
+from web.paste import ROW, count, read_paste
 from web.problems import ProblemError
+from web.requests import JsonCaseReader
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 LABEL = "case"
 LONGEST_LABEL = 60
-
-ROW = (
-    f"{FEATURE_COUNT} values, nothing behind them, "
-    "and before them at most an id and a diagnosis (M or B)"
-)
-
-_SEPARATORS = (r"\t", ";", ",", r"\s+")
-_MOST_BEFORE = 2
-"""UCI's line begins with an id and a diagnosis."""
-
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+MOST_IN_FIELD = 2
+"""A text with more numbers is a row, or part of one."""
 
 
 class Field(NamedTuple):
-    """One input of the form; ``error`` is empty where nothing is wrong."""
+    """One input of the form; ``error`` is empty where nothing is wrong, or nothing was checked."""
 
     feature: Feature
     text: str
-    error: str
+    error: str = ""
+    value: float = 0.0
 
     @property
     def id(self) -> str:
@@ -72,19 +62,18 @@ class Form(NamedTuple):
     def values(self) -> FloatArray:
         """The numbers (30,) in the order of the model's features; only where nothing is wrong."""
         by_name = self.by_name
-        numbers = [_number(by_name[name].text) for name in FEATURE_NAMES]
-        return np.array(numbers, dtype=np.float64)
+        return np.array([by_name[name].value for name in FEATURE_NAMES])
 
 
 def empty_form(features: Sequence[Feature]) -> Form:
     """Return the form before anything was typed."""
-    return _form(features, {}, check=False)
+    return _table([Field(feature, "") for feature in features])
 
 
 def example_form(features: Sequence[Feature], x: FloatArray) -> Form:
     """Return the form with the case ``x`` (30,) in it."""
     typed = zip(features, x.tolist(), strict=True)
-    return _form(features, {f.name: [f"{value:.15g}"] for f, value in typed}, check=False)
+    return _table([Field(feature, f"{value:.15g}") for feature, value in typed])
 
 
 def filled_form(features: Sequence[Feature], body: bytes) -> Form:
@@ -94,31 +83,57 @@ def filled_form(features: Sequence[Feature], body: bytes) -> Form:
     """
     sent: dict[str, list[str]] = {}
     for name, text in parse_qsl(body.decode(errors="replace"), keep_blank_values=True):
-        sent.setdefault(name, []).append(text.strip())
-    note, label = "", sent.get(LABEL, [""])[0][:LONGEST_LABEL]
+        sent.setdefault(canonical_name(name) or name, []).append(text.strip())
+    note, label = "", sent.get(LABEL, [""])[0]
     for feature in features:
-        row = spread(sent.get(feature.name, [""])[0])
-        if row:
-            sent = {f.name: [value] for f, value in zip(features, row.values, strict=True)}
-            note = row.note
+        text = sent.get(feature.name, [""])[0]
+        if count(text) <= MOST_IN_FIELD:
+            continue
+        pasted = read_paste(text, JsonCaseReader(features))
+        if pasted.values:
+            sent = {f.name: [value] for f, value in zip(features, pasted.values, strict=True)}
+            note, label = pasted.note, label or pasted.label
             break
-    form = _form(features, sent, check=True)
-    return form._replace(note=note, label=label)
+    texts = [sent.get(feature.name, [""]) for feature in features]
+    marks = {decimal_mark(first) for first, *_ in texts} - {""}
+    mark = marks.pop() if len(marks) == 1 else ""
+    fields = [_checked(f, sent, mark) for f, sent in zip(features, texts, strict=True)]
+    return _table(fields)._replace(note=note, label=label[:LONGEST_LABEL])
 
 
-def _form(features: Sequence[Feature], sent: dict[str, list[str]], *, check: bool) -> Form:
-    fields = {}
-    for feature in features:
-        texts = sent.get(feature.name, [""])
-        error = _error(feature, texts) if check else ""
-        fields[feature.measurement, feature.statistic] = Field(feature, texts[0], error)
+def _table(fields: Sequence[Field]) -> Form:
+    by_place = {(field.feature.measurement, field.feature.statistic): field for field in fields}
     return Form([
         (
-            fields[measurement.name, STATISTICS[0]].feature,
-            [fields[measurement.name, statistic] for statistic in STATISTICS],
+            by_place[measurement.name, STATISTICS[0]].feature,
+            [by_place[measurement.name, statistic] for statistic in STATISTICS],
         )
         for measurement in MEASUREMENTS
     ])  # fmt: skip
+
+
+def _checked(feature: Feature, texts: Sequence[str], mark: str) -> Field:
+    """Return the field, checked; ``mark`` is the decimal mark that the other fields show."""
+    text = texts[0]
+    called = _label(feature)
+    example = f"like {feature.median:.4g}"
+    (value,) = read_numbers([text], decimal_mark(text) or mark).values
+    if len(texts) > 1:
+        error = f"{called.capitalize()} was sent {len(texts)} times"
+    elif not text:
+        error = f"Enter the {called}, {example}"
+    elif count(text) > MOST_IN_FIELD:
+        holds = f"{called.capitalize()} holds {count(text)} values"
+        error = f"{holds}; enter one number, {example}, or a row: {ROW}"
+    elif value == NOT_A_NUMBER:
+        error = f"{called.capitalize()} must be a number, {example}"
+    elif isinstance(value, str):
+        error = f"{called.capitalize()} {value}"
+    elif value < 0:
+        error = f"{called.capitalize()} must be 0 or more, {example}"
+    else:
+        return Field(feature, text, value=value)
+    return Field(feature, text, error)
 
 
 def _label(feature: Feature) -> str:
@@ -127,91 +142,11 @@ def _label(feature: Feature) -> str:
     return feature.name
 
 
-def _error(feature: Feature, texts: list[str]) -> str:
-    text = texts[0]
-    example = f"like {feature.median:.4g}"
-    if len(texts) > 1:
-        return f"{_label(feature).capitalize()} was sent {len(texts)} times"
-    if not text:
-        return f"Enter the {_label(feature)}, {example}"
-    if count(text) > 2:
-        holds = f"{_label(feature).capitalize()} holds {count(text)} values"
-        return f"{holds}; enter one number, {example}, or a row: {ROW}"
-    value = _number(text)
-    if value is None or not math.isfinite(value):
-        return f"{_label(feature).capitalize()} must be a number, {example}"
-    if value < 0:
-        return f"{_label(feature).capitalize()} must be 0 or more, {example}"
-    return ""
-
-
-def _number(text: str) -> float | None:
-    """Return the number typed, with a decimal point or comma."""
-    try:
-        return None if "_" in text else float(text.replace(",", "."))
-    except ValueError:
-        return None
-
-
-class Row(NamedTuple):
-    """The 30 values of a row, in the order of the features, and what stood before them."""
-
-    values: list[str]
-    dropped: list[str]
-
-    @property
-    def note(self) -> str:
-        """What was done with the row, in words."""
-        filled = sum(bool(value) for value in self.values)
-        of_them = f" of {FEATURE_COUNT}" * (filled < FEATURE_COUNT)
-        left_out = f"; left out: {', '.join(self.dropped)}" * bool(self.dropped)
-        return f"{filled}{of_them} values filled in from the pasted row{left_out}."
-
-
-def spread(text: str) -> Row | None:
-    """Return the row in ``text``, with a point for a comma in its values.
-
-    None if it has no 30 values by any separator: tab, semicolon, comma or white space. Before them
-    may be an id and a diagnosis. A number there is no diagnosis: the row may as well have something
-    behind its values, so which of its numbers they are is not clear.
-    """
-    rows = [_cells(text.strip(), separator) for separator in _SEPARATORS]
-    fitting = [row for row in rows if _fits(row)]
-    if not fitting:
-        return None
-    best = max(fitting, key=lambda row: sum(map(_is_number, row)))
-    values = [cell.replace(",", ".") for cell in best[-FEATURE_COUNT:]]
-    return Row(values, best[:-FEATURE_COUNT])
-
-
-def count(text: str) -> int:
-    """Return how many values ``text`` has, by the separator that gives most of them.
-
-    A number with a decimal comma and a separator of thousands counts 2, a row counts more.
-    """
-    return max(len(_cells(text.strip(), separator)) for separator in _SEPARATORS)
-
-
-def _cells(text: str, separator: str) -> list[str]:
-    cells = [cell.strip().strip('"').strip() for cell in re.split(separator, text)]
-    while len(cells) > FEATURE_COUNT and not cells[-1]:
-        cells.pop()
-    return cells
-
-
-def _fits(row: list[str]) -> bool:
-    before = len(row) - FEATURE_COUNT
-    return not before or (0 < before <= _MOST_BEFORE and not _is_number(row[before - 1]))
-
-
-def _is_number(cell: str) -> bool:
-    return bool(_NUMBER.fullmatch(cell))
-
-
 class Upload(NamedTuple):
-    """The file's content, and whether the answers are to be downloaded."""
+    """The file's content and name, and whether the answers are to be downloaded."""
 
     content: bytes
+    name: str
     is_download: bool
 
 
@@ -227,14 +162,17 @@ async def read_upload(headers: Headers, body: bytes) -> Upload:
 
     try:
         parser = MultiPartParser(
-            headers, stream(), max_files=1, max_fields=2, max_part_size=len(body)
+            headers, stream(), max_files=1, max_fields=3, max_part_size=len(body)
         )
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
         raise ProblemError("invalid-values", "The body is not what the form sends.") from error
     cases = form.get("cases", "")
-    content = await cases.read() if isinstance(cases, UploadFile) else cases.encode()
+    if isinstance(cases, UploadFile):
+        content, name = await cases.read(), cases.filename or ""
+    else:
+        content, name = cases.encode(), str(form.get("name", ""))
     await form.close()
     if not content.strip():
         raise ProblemError("invalid-values", "Choose a CSV file that is not empty.")
-    return Upload(content, "download" in form)
+    return Upload(content, name, "download" in form)

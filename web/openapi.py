@@ -54,8 +54,9 @@ _CSV = {
     "schema": {
         "type": "string",
         "description": (
-            "A header row with the features in any order, and an id if you like; or no header, "
-            "and 30 values or those of UCI's wdbc.data in a row."
+            "A header row with the features in any order, and an id and a diagnosis if you like; "
+            "or no header, and 30 values or those of UCI's wdbc.data in a row. docs/data.md has "
+            "the names and numbers that are understood."
         ),
     }
 }

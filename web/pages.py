@@ -1,9 +1,12 @@
 """The pages for people: one case, many cases, the model card; all work without JavaScript."""
 
+import re
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
+import msgspec
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,13 +29,17 @@ from web.form import (
     filled_form,
     read_upload,
 )
+from web.paste import read_paste
 from web.problems import KINDS, ProblemDetails, ProblemError
-from web.requests import media_type, read_body, request_context
+from web.requests import JSON, JsonCaseReader, media_type, read_body, request_context
 from web.result import Result, Results, choose_examples, result_as_csv, result_as_json
 from web.scoring import Scorer
 from web.settings import Settings
 
 ROC_POINTS = 120
+
+DIGITS = 4
+"""Significant digits of the numbers in tables that people save."""
 
 
 class Pages:
@@ -56,6 +63,7 @@ class Pages:
         self._batches = batches
         self._results = Results(classifier, reference)
         self._examples = choose_examples(classifier, reference)
+        self._json_cases = JsonCaseReader(classifier.manifest.features)
 
     def routes(self) -> list[Route]:
         """Return the pages."""
@@ -63,6 +71,7 @@ class Pages:
             Route("/", self.one_case, methods=["GET", "POST"]),
             Route("/export", self.export, methods=["GET", "POST"]),
             Route("/batch", self.many_cases, methods=["GET", "POST"]),
+            Route("/paste", self.paste, methods=["POST"]),
             Route("/model/card", self.card),
         ]
 
@@ -89,8 +98,9 @@ class Pages:
             return self._case_page(request, form, None)
         result = self._result(request, form)
         if request.query_params.get("format") == "csv":
-            return _file(result_as_csv(self._classifier, result, form.label), "result.csv")
-        return _file(result_as_json(result, form.label), "result.json")
+            content = result_as_csv(self._classifier, result, form.label, DIGITS)
+            return _file(content, "result", form.label, "csv")
+        return _file(result_as_json(result, form.label), "result", form.label, "json")
 
     async def many_cases(self, request: Request) -> Response:
         """GET /batch: the form for a file; POST /batch: its results as a table or a download."""
@@ -111,15 +121,25 @@ class Pages:
             return self._show(request, "batch.html", refusal, KINDS[problem.kind].status)
         answers = await self._scorer.answers(request, cases.X)
         if upload.is_download:
-            table = batch.as_csv(self._classifier, cases.identifiers, answers)
-            return _file(table, "answers.csv")
+            table = batch.as_csv(self._classifier, cases, answers, DIGITS)
+            return _file(table, "answers", PurePath(upload.name).stem, "csv")
         verdicts = [answer.verdict for answer in answers]
         context = {
             "answers": list(zip(cases.identifiers, verdicts, answers, strict=True)),
             "counts": {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")},
+            "agreement": batch.agreement(cases, answers),
             "sent": upload.content.decode("utf-8-sig"),
+            "name": upload.name,
         }
         return self._show(request, "batch.html", context)
+
+    async def paste(self, request: Request) -> Response:
+        """POST /paste: what pasted text holds, for the script that fills the form with it."""
+        media_type(request, "text/plain")
+        body = await read_body(request, self._settings.max_body_bytes)
+        text = body.decode(errors="replace")
+        pasted = await run_in_threadpool(read_paste, text, self._json_cases)
+        return Response(msgspec.json.encode(pasted), media_type=JSON)
 
     async def card(self, request: Request) -> Response:
         """GET /model/card."""
@@ -190,10 +210,13 @@ def roc(reference: Reference) -> list[OperatingPoint]:
     ]
 
 
-def _file(content: bytes, name: str) -> Response:
-    content_type = "text/csv" if name.endswith(".csv") else "application/json"
+def _file(content: bytes, what: str, of: str, suffix: str) -> Response:
+    """Return ``content`` as a file, named by what it holds, of which case or file, and its day."""
+    kind = "text/csv" if suffix == "csv" else JSON
+    of = re.sub(r"[^A-Za-z0-9]+", "-", of).strip("-")
+    name = "-".join(filter(None, [what, of, f"{datetime.now(UTC):%Y-%m-%d}"]))
     headers = {
-        "Content-Type": f"{content_type}; charset=utf-8",
-        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Type": f"{kind}; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{name}.{suffix}"',
     }
     return Response(content, headers=headers)

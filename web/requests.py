@@ -1,6 +1,6 @@
 """Reading requests: headers, bodies, and cases in JSON, in a fast pass and in a thorough one."""
 
-import difflib
+import codecs
 import json
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
-from bc_model.features import FEATURE_COUNT, FEATURE_NAMES
+from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name, nearest_name
 from web.problems import (
     LISTED_ERRORS,
     LONGEST_STEP,
@@ -41,7 +41,10 @@ FeatureList = Annotated[list[Measurement], Meta(min_length=FEATURE_COUNT, max_le
 
 
 class PredictRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """30 numbers in the order of the features, or an object with a number by feature name."""
+    """30 numbers in the order of the features, or an object with a number by feature name.
+
+    The names that CSV files may use, such as ``radius_mean``, are understood too.
+    """
 
     features: FeatureList | NamedFeatures  # type: ignore[valid-type]  # made at run time
 
@@ -91,15 +94,22 @@ def media_type(request: Request, *taken: str) -> str:
             "unsupported-media-type", f"Content-Type must be {' or '.join(taken)}, not {sent}."
         )
     charset = header.get_content_charset("utf-8")
-    if charset != "utf-8":
+    if not _is_utf_8(charset):
         raise ProblemError("unsupported-media-type", f"The charset must be utf-8, not {charset}.")
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding != "identity":
+    encoding = request.headers.get("content-encoding", "")
+    if encoding.strip().lower() not in ("", "identity"):
         raise ProblemError(
             "unsupported-media-type",
             f"Content-Encoding {encoding} is not supported; send the body uncompressed.",
         )
     return header.get_content_type()
+
+
+def _is_utf_8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name in ("utf-8", "utf-8-sig", "ascii")
+    except LookupError:
+        return False
 
 
 def prefers(accept: str, wanted: str) -> bool:
@@ -174,7 +184,7 @@ def parse_json(body: bytes) -> Any:
         ProblemError: it is not JSON.
     """
     try:
-        return json.loads(body.decode(), object_pairs_hook=Pairs, parse_int=float)
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=Pairs, parse_int=float)
     except UnicodeDecodeError as error:
         raise ProblemError("malformed-json", "The body is not UTF-8 text.") from error
     except json.JSONDecodeError as error:
@@ -191,10 +201,13 @@ def only_field(content: Any, name: str, example: str, errors: ErrorCollector) ->
     if not isinstance(content, Pairs):
         errors.add("", None, f'must be an object like {{"{name}": {example}}}')
         return MISSING
-    fields = _without_duplicates(content, "", errors)
-    for other in fields:
-        if other != name:
+    fields: dict[str, Any] = {}
+    for other, value in content:
+        if other in fields:
+            errors.add(json_pointer(other), None, "is given twice")
+        elif other != name:
             errors.add(json_pointer(other), None, "is not a known field")
+        fields.setdefault(other, value)
     if name not in fields:
         errors.add(json_pointer(name), None, "is missing")
     return fields.get(name, MISSING)
@@ -228,23 +241,21 @@ class JsonCaseReader:
         return values
 
     def _from_object(self, pairs: Pairs, pointer: str, errors: ErrorCollector) -> list[Any]:
-        by_name = _without_duplicates(pairs, pointer, errors)
-        for name, value in by_name.items():
-            if name in self._medians:
-                self._check(pointer + json_pointer(name), name, value, errors)
-            else:
-                detail = "is not a feature" + self._suggestion(name, errors.count)
+        by_feature: dict[str, Any] = {}
+        for name, value in pairs:
+            feature = canonical_name(name)
+            if feature is None:
+                detail = "is not a feature" + _suggestion(name, errors.count)
                 errors.add(pointer + json_pointer(name), None, detail)
+            elif feature in by_feature:
+                errors.add(pointer + json_pointer(name), feature, "is given twice")
+            else:
+                by_feature[feature] = value
+                self._check(pointer + json_pointer(name), feature, value, errors)
         for name in self._names:
-            if name not in by_name:
+            if name not in by_feature:
                 errors.add(pointer + json_pointer(name), name, "is missing")
-        return [by_name.get(name) for name in self._names]
-
-    def _suggestion(self, name: str, errors_before: int) -> str:
-        if errors_before < LISTED_ERRORS:  # it is slow, and not shown any more after these
-            for meant in difflib.get_close_matches(name[:LONGEST_STEP], self._names, 1):
-                return f"; is {meant!r} meant?"
-        return ""
+        return [by_feature.get(name) for name in self._names]
 
     def _check(self, pointer: str, name: str, value: Any, errors: ErrorCollector) -> None:
         is_number = isinstance(value, float)  # whole numbers are parsed as float too
@@ -254,11 +265,7 @@ class JsonCaseReader:
             )
 
 
-def _without_duplicates(pairs: Pairs, parent: str, errors: ErrorCollector) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
-            feature = name if name in FEATURE_NAMES else None
-            errors.add(parent + json_pointer(name), feature, "is given twice")
-        fields[name] = value
-    return fields
+def _suggestion(name: str, errors_before: int) -> str:
+    # It is slow, and not shown any more after these.
+    meant = nearest_name(name[:LONGEST_STEP]) if errors_before < LISTED_ERRORS else None
+    return f"; is {meant!r} meant?" if meant else ""

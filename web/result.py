@@ -205,14 +205,16 @@ def result_as_json(result: Result, label: str) -> bytes:
     return msgspec.json.format(msgspec.json.encode(content))
 
 
-def result_as_csv(classifier: Classifier, result: Result, label: str) -> bytes:
-    """Return the answer as ``python -m bc_model predict`` writes it, the values behind it."""
+def result_as_csv(classifier: Classifier, result: Result, label: str, digits: int) -> bytes:
+    """Return the answer as ``python -m bc_model predict`` writes it, the values behind it.
+
+    Numbers have ``digits`` significant digits.
+    """
     features = result.explanation.features
     text = io.StringIO()
-    writer = AnswerWriter(
-        text, classifier, more_columns=tuple(feature.feature for feature in features)
-    )
-    writer.write(label or "1", result.answer, *(feature.value for feature in features))
+    names = tuple(feature.feature for feature in features)
+    writer = AnswerWriter(text, classifier, digits=digits, more_columns=names)
+    writer.write(label or "1", None, result.answer, *(feature.value for feature in features))
     return text.getvalue().encode()
 
 

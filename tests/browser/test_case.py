@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS, feature_name
 from tests.browser.conftest import SIZES
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
-from web.form import ROW
+from web.paste import ROW
 
 BY_ROWS = [feature_name(m.name, statistic) for m in MEASUREMENTS for statistic in STATISTICS]
 """The features as the page has them: a row a measurement."""
@@ -111,10 +112,28 @@ def test_a_pasted_row_spreads(page: Page, label: str, row: str) -> None:
     expect(page.get_by_role("heading", name="Result: malignant")).to_be_visible()
 
 
-def test_what_is_left_out_of_a_pasted_row_is_said(page: Page) -> None:
+def test_the_id_of_a_pasted_row_becomes_the_case(page: Page) -> None:
     page.goto("/")
     paste(page, "Mean radius", "842302,M," + ",".join(map(str, MALIGNANT)))
-    expect(page.get_by_role("status")).to_contain_text("left out: 842302, M.")
+    expect(page.get_by_role("status")).to_contain_text("; case 842302; left out: M.")
+    expect(page.get_by_label("Case", exact=True)).to_have_value("842302")
+
+
+def test_several_pasted_cases_are_offered_to_many_cases(page: Page) -> None:
+    fill(page)
+    before = values(page)
+    rows = [
+        ",".join(["id", *FEATURE_NAMES]),
+        *(f"P-{n}," + ",".join(map(str, MALIGNANT)) for n in (1, 2)),
+    ]
+    paste(page, "Mean radius", "\n".join(rows))
+    said = page.get_by_role("status")
+    expect(said).to_contain_text("2 cases were pasted.")
+    expect(said).to_be_in_viewport(ratio=1)
+    assert values(page) == before
+    said.get_by_role("button", name="Classify all 2").click()
+    expect(page.get_by_role("heading", name="2 cases: 2 malignant")).to_be_focused()
+    expect(page.get_by_role("rowheader", name="P-2")).to_be_visible()
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -254,10 +273,12 @@ def test_a_result_is_saved(either_page: Page, client: httpx2.Client, kind: str) 
     classify(page)
     with page.expect_download() as download:
         page.get_by_role("button", name=f"Save as {kind}").click()
-    assert download.value.suggested_filename == f"result.{kind.lower()}"
+    name = f"result-{datetime.now(UTC):%Y-%m-%d}.{kind.lower()}"
+    assert download.value.suggested_filename == name
     text = Path(download.value.path()).read_text(encoding="utf-8")
     answer = client.post("/predict", json={"features": numbers(page)}).json()
-    assert str(answer["probability_malignant"]) in text
+    probability = answer["probability_malignant"]
+    assert (str(probability) if kind == "JSON" else f"{probability:.4g}") in text
     assert "not a medical device" in text
     if kind == "JSON":
         assert json.loads(text)["answer"] == answer

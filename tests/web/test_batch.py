@@ -154,7 +154,7 @@ def test_the_list_is_bounded_but_every_row_is_named(decoder: BatchDecoder) -> No
         (JSON, instances(*([[]] * 601)), "too-many-rows", "more than 600 rows"),
         (CSV, b"", "invalid-values", "The body is empty."),
         (CSV, ",".join(FEATURE_NAMES).encode(), "invalid-values", "has no cases"),
-        (CSV, b"\xff\xfe", "invalid-values", "is not a UTF-8 text file"),
+        (CSV, b"\xff\xfe", "invalid-values", "is UTF-16 text"),
         (CSV, b'"', "invalid-values", "1 field in line 1 is wrong"),
         (CSV, as_csv([MALIGNANT] * 601), "too-many-rows", "more than 600 rows"),
         (CSV, b"x\n" * 602, "too-many-rows", "more than 600 rows"),

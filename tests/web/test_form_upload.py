@@ -25,12 +25,14 @@ def read(*parts: bytes, headers: Headers = HEADERS) -> Upload:
 
 def test_a_file_is_read_as_it_is() -> None:
     content = b"\xef\xbb\xbfa,b\r\n1,2\n\xff" + b"x" * 2**20
-    assert read(part("cases", content, "cases.csv")) == Upload(content, False)
+    assert read(part("cases", content, "cases.csv")) == Upload(content, "cases.csv", False)
 
 
 def test_text_is_a_file_sent_before() -> None:
     sent = read(part("cases", b"1,2\r\n"), part("download", b"csv"))
-    assert sent == Upload(b"1,2\r\n", True)
+    assert sent == Upload(b"1,2\r\n", "", True)
+    sent = read(part("cases", b"1,2\r\n"), part("name", b"a.csv"), part("download", b"csv"))
+    assert sent == Upload(b"1,2\r\n", "a.csv", True)
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_endpoints_are_templates_never_paths(client: httpx2.Client) -> None:
     endpoints = set(re.findall(r'endpoint="([^"]*)"', text))
     routes = {
         "/", "/predict", "/predict/batch", "/explain", "/model", "/health", "/livez", "/readyz",
-        "/metrics", "/batch", "/export", "/model/card",
+        "/metrics", "/batch", "/export", "/paste", "/model/card",
     }  # fmt: skip
     documents = {"/openapi.json", "/docs", "/redoc", "/problems/{kind}", "/static", "unmatched"}
     assert endpoints == routes | documents

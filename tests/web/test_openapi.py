@@ -13,7 +13,7 @@ from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 
 # The pages and what serves the document itself.
 NOT_API = {
-    "/", "/batch", "/export", "/model/card", "/openapi.json", "/docs", "/redoc",
+    "/", "/batch", "/export", "/paste", "/model/card", "/openapi.json", "/docs", "/redoc",
     "/problems/{kind}", "/static",
 }  # fmt: skip
 

@@ -1,19 +1,25 @@
 """The page for many cases: results as a table and a download, errors by row, nothing by halves."""
 
+import csv
 import html
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from bc_model.answer_table import rounded
 from bc_model.classifier import Classifier
-from bc_model.csv_cases import NO_TABLE, NOT_TEXT
+from bc_model.csv_cases import NOT_TEXT, not_text
+from bc_model.csv_header import no_table
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.predict_csv import predict_csv
 from tests.cases import MALIGNANT
 from tests.tables import write_rows
+
+SPREADSHEET = b"PK\3\4\x14\0\6\0[Content_Types].xml\0"
 
 
 def send(client: httpx2.Client, content: bytes, **fields: str) -> httpx2.Response:
@@ -31,8 +37,19 @@ def test_the_download_is_what_the_command_writes(
     predict_csv(tmp_path / "cases.csv", tmp_path / "answers.csv", classifier)
     response = send(client, cases, download="csv").raise_for_status()
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
-    assert response.headers["content-disposition"] == 'attachment; filename="answers.csv"'
-    assert response.content == (tmp_path / "answers.csv").read_bytes()
+    name = f"answers-cases-{datetime.now(UTC):%Y-%m-%d}.csv"
+    assert response.headers["content-disposition"] == f'attachment; filename="{name}"'
+    downloaded = list(csv.DictReader(response.text.splitlines()))
+    written = list(csv.DictReader((tmp_path / "answers.csv").read_text().splitlines()))
+    assert downloaded[0].keys() == written[0].keys()
+    for mine, theirs in zip(downloaded, written, strict=True):
+        for column in mine:
+            if column.startswith(("probability", "interval", "support")):
+                exact = float(theirs[column])
+                assert float(mine[column]) == pytest.approx(exact, rel=5e-4)
+                assert mine[column] == rounded(exact, 4)
+            else:
+                assert mine[column] == theirs[column]
 
 
 def test_the_table_has_a_row_for_every_case(
@@ -54,8 +71,10 @@ def test_the_table_has_a_row_for_every_case(
 def test_the_table_can_be_downloaded_afterwards(client: httpx2.Client, cases: bytes) -> None:
     shown = send(client, b"\xef\xbb\xbf" + cases).text
     (sent,) = re.findall(r'<input type="hidden" name="cases" value="([^"]*)">', shown)
-    fields = {"cases": html.unescape(sent), "download": "csv"}
+    assert '<input type="hidden" name="name" value="cases.csv">' in shown
+    fields = {"cases": html.unescape(sent), "name": "cases.csv", "download": "csv"}
     again = client.post("/batch", files={name: (None, text) for name, text in fields.items()})
+    assert "answers-cases-" in again.headers["content-disposition"]
     assert again.content == send(client, cases, download="csv").content
 
 
@@ -77,7 +96,9 @@ def test_every_bad_row_is_named_and_none_is_answered(client: httpx2.Client) -> N
 def test_what_is_wrong_keeps_its_capitals(client: httpx2.Client) -> None:
     content = ",".join([*FEATURE_NAMES, "Age"]).encode() + b"\n" + b"1\n"
     text = html.unescape(send(client, content).text)
-    assert "<li>Line 1: column 'Age': is not a known column</li>" in text
+    content = ",".join([*FEATURE_NAMES, "Age"]).encode() + b"\n" + b"1," * 30 + b"7\n"
+    text += html.unescape(send(client, content).text)
+    assert "<li>Line 2: column 'Age': is not a known column; remove it</li>" in text
     assert "<li>Line 2: has 1 cell, should have 31</li>" in text
 
 
@@ -96,9 +117,9 @@ def test_the_largest_file_can_be_downloaded_afterwards(client: httpx2.Client) ->
     [
         (b"", 422, "Choose a CSV file that is not empty."),
         (b"\xff", 422, f"The file {NOT_TEXT}."),
-        (b"PK\3\4\x14\0\6\0[Content_Types].xml\0\xe2", 422, f"The file {NOT_TEXT}."),
-        (b"PK\3\4\x14\0\6\0[Content_Types].xml\0", 422, f"The file {NO_TABLE}."),
-        (b"name;Size\nMax;3\n", 422, f"The file {NO_TABLE}."),
+        (SPREADSHEET + b"\xe2", 422, f"The file {not_text(SPREADSHEET)}."),
+        (SPREADSHEET, 422, f"The file {not_text(SPREADSHEET)}."),
+        (b"name;Size\nMax;3\n", 422, f"The file {no_table(['name;Size'])}."),
         (b"\n\n" + b"," * 9, 422, "The file is empty."),
         (b"1\n" * 5002, 413, "The file has more than 5000 rows; split it."),
         (b"1" * (2**20 + 6024), 413, "The file is larger than 1 MB; split it."),
@@ -110,10 +131,27 @@ def test_what_is_refused_is_shown_on_the_page(
     response = send(client, content)
     assert response.status_code == status
     assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert f'<a href="#cases">{detail}</a>' in response.text
-    assert f'id="cases-error">{detail}</span>' in response.text
+    text = html.unescape(response.text)
+    assert f'<a href="#cases">{detail}</a>' in text
+    assert f'id="cases-error">{detail}</span>' in text
     assert "<li>" not in response.text  # it is all said already
 
 
 def test_another_content_type_is_refused(client: httpx2.Client) -> None:
     assert client.post("/batch", json={}).status_code == 415
+
+
+def test_given_and_answered_are_compared(client: httpx2.Client, dataset: Dataset) -> None:
+    rows = zip(dataset.y.tolist(), dataset.X.tolist(), strict=True)
+    lines = [",".join(map(str, ["MB"[target], *x])) for target, x in rows]
+    content = "\n".join([",".join(["diagnosis", *FEATURE_NAMES]), *lines]).encode()
+    text = send(client, content).raise_for_status().text
+    assert re.search(r"<p>\d{3} of 569 verdicts agree with the diagnoses given\.</p>", text)
+    counts = re.findall(r'<tr><th scope="row">(\w+)</th>((?:<td class="number">\d+</td>){3})', text)
+    assert [given for given, _ in counts] == ["Malignant", "Benign"]
+    sums = [sum(map(int, re.findall(r">(\d+)<", cells))) for _, cells in counts]
+    assert sums == [212, 357]
+
+
+def test_without_diagnoses_nothing_is_compared(client: httpx2.Client, cases: bytes) -> None:
+    assert "Given and answered" not in send(client, cases).text

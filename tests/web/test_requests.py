@@ -173,3 +173,37 @@ def test_the_list_of_errors_is_bounded(decoder: FeatureDecoder) -> None:
     problem = refusal(decoder, json.dumps({"features": content}).encode())
     assert len(problem.errors) == LISTED_ERRORS
     assert problem.detail.startswith("10030 fields are wrong or missing. The first 100")
+
+
+KAGGLE = {
+    ("_".join([*name.split()[1:], name.split()[0]]) if not name.endswith("error") else
+     name.replace(" error", "_se")).replace(" ", "_"): value
+    for name, value in MALIGNANT_BY_NAME.items()
+}  # fmt: skip
+UCI = {
+    name.replace("_mean", "1").replace("_se", "2").replace("_worst", "3"): value
+    for name, value in KAGGLE.items()
+}
+
+
+@pytest.mark.parametrize("names", [KAGGLE, UCI], ids=["Kaggle", "UCI"])
+def test_names_are_understood_as_in_a_csv_file(
+    decoder: FeatureDecoder, names: dict[str, float]
+) -> None:
+    assert len(names) == 30
+    body = json.dumps({"features": names}).encode()
+    assert decoder.decode(body).tolist() == MALIGNANT
+    assert decoder.decode(b"\xef\xbb\xbf" + body).tolist() == MALIGNANT
+
+
+def test_two_names_of_one_feature_are_one_too_many(decoder: FeatureDecoder) -> None:
+    found = errors(decoder, {"features": {**MALIGNANT_BY_NAME, "radius_mean": 1}})
+    assert list(found.values()) == [
+        FieldError("/features/radius_mean", "mean radius", "is given twice")
+    ]
+
+
+def test_a_suggestion_names_the_feature_that_is_meant(decoder: FeatureDecoder) -> None:
+    found = errors(decoder, {"features": {f"{name}s": 1 for name in KAGGLE}})
+    for name, feature in zip(KAGGLE, FEATURE_NAMES, strict=True):
+        assert found[f"/features/{name}s"].detail == f"is not a feature; is {feature!r} meant?"

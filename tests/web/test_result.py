@@ -90,7 +90,7 @@ def test_the_json_holds_everything_and_what_it_is_for(result: Result) -> None:
 def test_the_csv_holds_the_answer_and_the_values(
     result: Result, classifier: Classifier, reference: Reference
 ) -> None:
-    (row,) = csv.DictReader(io.StringIO(result_as_csv(classifier, result, "P-7").decode()))
+    (row,) = csv.DictReader(io.StringIO(result_as_csv(classifier, result, "P-7", 17).decode()))
     assert tuple(row) == (*COLUMNS, *FEATURE_NAMES)
     assert row["intended_use"] == INTENDED_USE
     assert row["id"] == "P-7"
