@@ -11,6 +11,7 @@ from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
 from bc_model.evaluation import PIPELINES, cross_validate, summarise
 from bc_model.metrics import METRICS
+from tests.bc_model.test_main import READING
 from tests.conftest import ROOT
 from tests.tables import labelled_rows, write_rows
 
@@ -27,7 +28,7 @@ def report(small: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[str
         text=True,
         check=True,
     )
-    assert run.stderr == ""
+    assert run.stderr == READING
     return run.stdout.splitlines()
 
 

@@ -29,8 +29,7 @@ from tests.conftest import ROOT
 from tests.tables import labelled_rows, write_rows
 
 READING = (
-    "small.csv: 16 cases labelled M are read as malignant, "
-    "16 cases labelled B are read as benign\n"
+    "small.csv: 16 cases labelled M are read as malignant, 16 cases labelled B are read as benign\n"
 )
 FLOORS = ["--floor", "specificity=0.5", "--floor", "log_loss=1"]
 """The small data set is too small for the default ones."""

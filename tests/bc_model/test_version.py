@@ -84,7 +84,7 @@ def test_the_version_depends_on_the_libraries(
         ("predictor", "from dataclasses import dataclass\n", "import math\n\nimport dataclasses\n"),
         ("predictor", "NEIGHBOURS = 5", "NEIGHBOURS = (\n    5\n)"),
         ("floors", "nothing was published", "the model was not published"),
-        ("csv_cases", "is not a known column", "is an unknown column"),
+        ("csv_header", "is not a known column", "is an unknown column"),
         ("explanation", "(features + 1) // 2", "(features + 3) // 2"),
         ("card", 'marker="o"', 'marker="x"'),
         ("card_text", "chosen for a study", "selected for a study"),

@@ -7,9 +7,12 @@ import signal
 import socket
 from pathlib import Path
 
+import httpx2
 import supervised_processes
 
+from bc_model.dataset import Dataset
 from tests.roles.conftest import Site, run
+from tests.tables import labelled_rows, write_rows
 
 
 def changes(output: str) -> int:
@@ -58,6 +61,40 @@ def test_smoke_test_that_fails(site: Site) -> None:
     assert result.returncode != 0
     assert f"The service at {site.url} failed its smoke test: /health says" in result.stdout
     assert "expected model another. Look again" in result.stdout
+
+
+def reversed_table(small: Dataset, directory: Path) -> dict[str, object]:
+    """Write labels the wrong way round, and return what lets such a small table be tried."""
+    header, *rows = labelled_rows(small)
+    cells = [header, *(["BM"["MB".index(str(row[0]))], *row[1:]] for row in rows)]
+    table = write_rows(directory / "reversed.csv", cells)
+    return {"model_data": str(table), "model_floors": {"specificity": 0.5, "log_loss": 1}}
+
+
+def test_model_whose_smoke_test_fails_makes_way_for_the_former(site: Site, small: Dataset) -> None:
+    current = site.directory / "artifacts" / "current"
+    former = current.resolve().name
+    settings = reversed_table(small, site.directory)
+    refused = site.play("site.yml", "-e", json.dumps(settings))
+    assert refused.returncode != 0
+    assert "the labels seem to be reversed" in re.sub(r"\s+", " ", refused.stdout)
+    failed = site.play("site.yml", "-e", json.dumps({**settings, "model_trust_labels": True}))
+    last = re.sub(r"\s+", " ", failed.stdout[failed.stdout.rindex("TASK [") :])
+    assert failed.returncode != 0
+    assert "expected malignant" in last
+    assert "reversed.csv: 16 cases labelled M are read as malignant" in last
+    assert f"In use now: {former}." in last
+    assert current.resolve().name == former
+    assert httpx2.get(f"{site.url}/health", trust_env=False).json()["model_version"] == former
+
+
+def test_first_model_whose_smoke_test_fails_is_not_served(clean_site: Site, small: Dataset) -> None:
+    settings = reversed_table(small, clean_site.directory)
+    failed = clean_site.play("site.yml", "-e", json.dumps({**settings, "model_trust_labels": True}))
+    assert failed.returncode != 0
+    assert "In use now: no model." in re.sub(r"\s+", " ", failed.stdout)
+    assert not (clean_site.directory / "artifacts" / "current").exists()
+    assert supervised_processes.supervised(clean_site.socket) == []
 
 
 def test_status(site: Site) -> None:

@@ -26,7 +26,7 @@ def test_simulate(model_dir: Path) -> None:
 
 def test_simulate_without_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", "--model", str(tmp_path)]) == 1
-    assert str(tmp_path / "manifest.json") in capsys.readouterr().err
+    assert f"{tmp_path} is not a model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [["--runs", "9"], ["--runs", "many"], ["--seed", "-1"]])
