@@ -103,6 +103,7 @@ def test_model_is_the_manifest(client: httpx2.Client, model_dir: Path) -> None:
         (b"{}", "text/plain", "unsupported-media-type", "application/json, not text/plain"),
         (b"{}", None, "unsupported-media-type", "application/json, not missing"),
         (b"{}", "application/json; Charset=latin-1", "unsupported-media-type", "utf-8"),
+        (b"{}", "application/json; charset=nonsense", "unsupported-media-type", "utf-8"),
         (b" " * 20_000_000, "text/plain", "unsupported-media-type", "not text/plain"),
         (b'{"\\ud800": 1}', "application/json", "invalid-values", "2 fields are wrong"),
         (b'{"features": {"\\udfff": 1}}', "application/json", "invalid-values", "31 fields"),
@@ -391,3 +392,18 @@ def test_serving_imports_no_training_library_and_unpickles_nothing(model_dir: Pa
     answers += [f"{path} 200" for path, _, _ in bodies_of_batches()]
     assert ended.stdout.splitlines() == [*answers, "imported: []"], ended.stderr
     assert ended.returncode in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    "charset", ["", "; charset=utf8", '; charset="UTF-8"', "; charset=us-ascii"]
+)
+@pytest.mark.parametrize("encoding", [None, "", "identity", "Identity"])
+def test_other_spellings_of_plain_utf_8_are_taken(
+    client: httpx2.Client, charset: str, encoding: str | None
+) -> None:
+    headers = {"Content-Type": f"application/json{charset}"}
+    if encoding is not None:
+        headers["Content-Encoding"] = encoding
+    body = json.dumps({"features": MALIGNANT}).encode()
+    for content in (body, b"\xef\xbb\xbf" + body):
+        assert client.post("/predict", content=content, headers=headers).status_code == 200

@@ -138,10 +138,7 @@ def count(text: str) -> int:
 
 
 def _cells(text: str, separator: str) -> list[str]:
-    cells = [cell.strip().strip("\"'").strip() for cell in re.split(separator, text)]
-    while len(cells) > FEATURE_COUNT and not cells[-1]:
-        cells.pop()
-    return cells
+    return [cell.strip().strip("\"'").strip() for cell in re.split(separator, text)]
 
 
 def _fits(row: list[str]) -> bool:

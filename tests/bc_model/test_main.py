@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -255,6 +256,31 @@ def test_predict_writes_a_file_and_takes_a_threshold(
     assert done.stderr == f"{output}: 5 cases answered\n"
     with output.open(newline="") as file:
         assert [answer["threshold"] for answer in csv.DictReader(file)] == ["0.25"] * 5
+
+
+def test_predict_says_how_often_it_agrees_with_the_diagnoses_given(
+    dataset: Dataset, model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = write_rows(tmp_path / "cases.csv", labelled_rows(dataset))
+    output = tmp_path / "answers.csv"
+    assert main(["predict", str(cases), "-o", str(output), "--model", str(model_dir)]) == 0
+    answered, agreement, *table = capsys.readouterr().err.splitlines()
+    assert answered == f"{output}: 569 cases answered"
+    assert re.fullmatch(r"5\d\d of 569 verdicts agree with the diagnoses given", agreement)
+    assert [line.split()[0] for line in table] == ["given", "malignant", "benign"]
+
+
+def test_use_puts_a_model_in_use_that_was_trained_before(
+    artifacts: Path, model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = model_dir.resolve().name
+    shutil.copytree(artifacts / version, tmp_path / version)
+    assert main(["use", version, "--artifacts", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / version}: in use\n"
+    assert artifact.in_use(tmp_path) == version
+    assert main(["use", "typo", "--artifacts", str(tmp_path)]) == 1
+    assert f"{tmp_path}/typo does not exist" in capsys.readouterr().err
+    assert artifact.in_use(tmp_path) == version
 
 
 def test_verify_finds_an_artifact_whole(

@@ -106,6 +106,14 @@ def test_warnings_and_uncertainty_are_shown(client: httpx2.Client) -> None:
     assert "The model has no basis for this case" in response.text
 
 
+def test_a_number_that_can_be_read_in_two_ways_is_asked_for(client: httpx2.Client) -> None:
+    text = submit(client, {**TYPED, "mean area": "1,001"}).text
+    assert 'value="1,001"' in text  # the other fields show that it is a decimal comma
+    response = submit(client, {**TYPED, "mean radius": "17.99", "mean area": "1,001"})
+    assert response.status_code == 422
+    assert "Mean area has three decimals or four and more digits; write it" in response.text
+
+
 def test_a_row_in_one_field_is_spread_over_all(client: httpx2.Client) -> None:
     for row in (",".join(map(str, MALIGNANT)), "842302\tM\t" + "\t".join(map(str, MALIGNANT))):
         response = submit(client, {"worst area": row})
