@@ -83,7 +83,9 @@ def test_fast_and_wrong_canary_is_stopped(served: Deployed, tmp_path: Path) -> N
     data = tmp_path / "swapped.csv"
     data.write_text("\n".join(lines) + "\n", encoding="utf-8")
     image, pods = stable_image(), stable_pods()
-    result = served.on_cluster("playbooks/canary.yml", **FAST, model_data=str(data))
+    result = served.on_cluster(
+        "playbooks/canary.yml", **FAST, model_data=str(data), model_trust_labels=True
+    )
     assert result.returncode != 0
     assert "model: fail" in said(result)
     assert (stable_image(), stable_pods()) == (image, pods)
