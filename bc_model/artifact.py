@@ -218,7 +218,7 @@ def _no_artifact(directory: Path) -> str:
 
 
 def _unusable(directory: Path, name: str, reason: str) -> ArtifactError:
-    """Return an error about a file of the model in ``directory``, which cannot be mended."""
+    """Return the error about a damaged file of the model in ``directory``; it says to retrain."""
     where = directory.absolute()
     return ArtifactError(f"{where / name} {reason}; delete {where} and train again: {_TRAIN}")
 

@@ -185,7 +185,7 @@ def test_prometheus_tells_that_it_refuses_its_rules(tmp_path: Path) -> None:
     rules.write_text("groups: []\n", encoding="utf-8")
     with running_prometheus(tmp_path, {"rule_files": ["rules.yml"]}) as url:
         # Not back to the first: Prometheus compares with what it has, and would not read it again.
-        for content, is_taken in (("groups: [1]\n", 0), ("groups: [] # mended\n", 1)):
+        for content, is_taken in (("groups: [1]\n", 0), ("groups: [] # fixed\n", 1)):
             rules.write_text(content, encoding="utf-8")
             wait_for_line(f"{url}/metrics", f"prometheus_config_last_reload_successful {is_taken}")
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 
 class Registry(ThreadingHTTPServer):
-    """A registry on a free port of this machine; it refuses what is not below ``open/``.
+    """A registry on a free port of this machine; it refuses repositories outside ``open/``.
 
     With a ``login``, like ``"me:secret"``, it answers nobody else.
     """
