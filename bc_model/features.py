@@ -23,11 +23,11 @@ MEASUREMENTS = (
     Measurement("texture", "grey levels", "standard deviation of the grey values"),
     Measurement("perimeter", "image units", "length of the outline"),
     Measurement("area", "image units²", "area inside the outline"),
-    Measurement("smoothness", "1", "local variation of the radius"),
-    Measurement("compactness", "1", "perimeter² / area − 1"),
+    Measurement("smoothness", "1", "relative local variation of the radius"),
+    Measurement("compactness", "1", "perimeter² / (4π × area) − 1"),
     Measurement("concavity", "1", "severity of concave portions of the outline"),
-    Measurement("concave points", "1", "share of concave portions of the outline"),
-    Measurement("symmetry", "1", "difference of lengths on both sides of the long axis"),
+    Measurement("concave points", "1", "share of the outline that is in concave portions"),
+    Measurement("symmetry", "1", "relative difference of lengths on both sides of the long axis"),
     Measurement("fractal dimension", "1", "coastline approximation − 1"),
 )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+from bc_model.arrays import FloatArray
 from bc_model.dataset import Dataset
 from bc_model.features import (
     FEATURE_COUNT,
@@ -21,6 +22,8 @@ UCI = (
     "radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity",
     "concave_points", "symmetry", "fractal_dimension",
 )  # fmt: skip
+
+DESCRIPTIONS = {measurement.name: measurement.description for measurement in MEASUREMENTS}
 
 
 def test_names_and_order_are_those_of_scikit_learn() -> None:
@@ -131,3 +134,35 @@ def test_lengths_share_a_unit_and_areas_are_its_square(dataset: Dataset) -> None
 
 def test_every_measurement_is_described() -> None:
     assert all(measurement.unit and measurement.description for measurement in MEASUREMENTS)
+
+
+@pytest.fixture(scope="module")
+def means(dataset: Dataset) -> dict[str, FloatArray]:
+    return {
+        measurement.name: dataset.X[:, FEATURE_NAMES.index(f"mean {measurement.name}")]
+        for measurement in MEASUREMENTS
+    }
+
+
+def test_the_formula_of_compactness_is_that_of_the_data(means: dict[str, FloatArray]) -> None:
+    """Not to the digit, as the data's value is the mean of the nuclei's."""
+    assert DESCRIPTIONS["compactness"] == "perimeter² / (4π × area) − 1"
+    by_formula = means["perimeter"] ** 2 / (4 * math.pi * means["area"]) - 1
+    assert np.corrcoef(by_formula, means["compactness"])[0, 1] > 0.96
+    assert np.median(means["compactness"] / by_formula) == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("name", ["smoothness", "symmetry"])
+def test_what_is_relative_does_not_grow_with_the_radius(
+    means: dict[str, FloatArray], name: str
+) -> None:
+    assert DESCRIPTIONS[name].startswith("relative ")
+    assert abs(np.corrcoef(means[name], means["radius"])[0, 1]) < 0.2
+
+
+def test_shares_and_dimensions_are_within_their_range(means: dict[str, FloatArray]) -> None:
+    """A number of concave portions would be a whole one, and a coastline's dimension is 1 to 2."""
+    assert DESCRIPTIONS["concave points"].startswith("share of ")
+    assert means["concave points"].max() < 1
+    assert DESCRIPTIONS["fractal dimension"].endswith("− 1")
+    assert 0 < means["fractal dimension"].min() <= means["fractal dimension"].max() < 1
