@@ -14,7 +14,7 @@ from bc_model.arrays import FloatArray
 from bc_model.artifact import Feature
 from bc_model.classifier import Answer, Classifier
 from bc_model.csv_cases import CaseReader, not_text
-from bc_model.data_problems import Problem
+from bc_model.data_problems import Problem, summary
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
 from web.problems import ErrorCollector, ProblemError, json_pointer
 from web.requests import (
@@ -201,7 +201,7 @@ def _check_problems(problems: Sequence[Problem], called: str) -> None:
         errors.row = problem.line
         steps = [problem.line] + [problem.column] * bool(problem.column)
         errors.add(json_pointer(*steps), canonical_name(problem.column), _with_column(problem))
-    errors.check()
+    errors.check(summary(problems))
 
 
 def _with_column(problem: Problem) -> str:

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details: one shape for everything that goes wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -64,14 +64,24 @@ class ProblemDetails(msgspec.Struct, frozen=True):
 
 
 class ProblemError(Exception):
-    """Raised to answer with a problem of a kind in ``KINDS``."""
+    """Raised to answer with a problem of a kind in ``KINDS``.
 
-    def __init__(self, kind: str, detail: str, errors: list[FieldError] | None = None) -> None:
+    ``lines`` say the same as ``errors`` to a person: many errors of one kind are one line.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        lines: Sequence[str] = (),
+    ) -> None:
         """Describe what is wrong with this request."""
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.errors = errors or []
+        self.errors = list(errors)
+        self.lines = lines
 
 
 class ErrorCollector:
@@ -107,14 +117,14 @@ class ErrorCollector:
         listed = f" The first {LISTED_ERRORS} are listed." * (self.count > LISTED_ERRORS)
         return f"{self.count} {are.format(where)} wrong or missing.{listed}"
 
-    def check(self) -> None:
-        """Refuse the request if anything is wrong.
+    def check(self, lines: Sequence[str] = ()) -> None:
+        """Refuse the request if anything is wrong; ``lines`` say it to a person.
 
         Raises:
             ProblemError: at least one error was noted.
         """
         if self.count:
-            raise ProblemError("invalid-values", self.summary(), self.listed)
+            raise ProblemError("invalid-values", self.summary(), self.listed, lines)
 
 
 def json_pointer(*steps: object) -> str:

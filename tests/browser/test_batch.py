@@ -57,7 +57,7 @@ def test_bad_rows_are_named_and_the_file_can_be_sent_again(
     expect(summary).to_be_focused()
     expect(summary.get_by_role("listitem")).to_have_text(
         [
-            "Line 3: column 'mean perimeter': '?' is not a number",
+            "Line 3, column 'mean perimeter': '?' is not a number",
             "Line 5: has 1 cell, should have 30",
         ]
     )

@@ -57,7 +57,7 @@ def test_the_table_has_a_row_for_every_case(
 ) -> None:
     text = send(client, cases).raise_for_status().text
     answers = classifier.answers(dataset.X)
-    verdicts = ["uncertain" if a.is_uncertain or not a.has_basis else a.diagnosis for a in answers]
+    verdicts = [answer.verdict for answer in answers]
     counts = {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")}
     assert (
         "569 cases: {malignant} malignant, {benign} benign, {uncertain} uncertain".format(**counts)
@@ -65,7 +65,11 @@ def test_the_table_has_a_row_for_every_case(
     )
     shown = re.findall(r'<th scope="row">(\d+)</th>\s*<td><span class="(\w+)">', text)
     assert shown == [(str(number), name) for number, name in enumerate(verdicts, 1)]
-    assert text.count('<span class="hint">') == sum(len(answer.warnings) for answer in answers)
+    notes = [
+        *(reason for answer in answers if answer.is_uncertain for reason in answer.reasons),
+        *(w for answer in answers for w in answer.warnings if w.code != "no_basis"),
+    ]
+    assert text.count('<span class="hint">') == len(notes)
 
 
 def test_the_table_can_be_downloaded_afterwards(client: httpx2.Client, cases: bytes) -> None:
@@ -86,11 +90,21 @@ def test_every_bad_row_is_named_and_none_is_answered(client: httpx2.Client) -> N
     assert response.status_code == 422
     assert "<title>Error: " in response.text
     assert response.text.count("2 fields in lines 2 and 4 are wrong or missing.") == 2
-    assert "Line 2: column &#39;mean radius&#39;: -1 is negative" in response.text
-    assert "Line 4: column &#39;worst fractal dimension&#39;: &#39;&lt;b&gt;&#39; is" in (
+    assert "Line 2, column &#39;mean radius&#39;: -1 is negative" in response.text
+    assert "Line 4, column &#39;worst fractal dimension&#39;: &#39;&lt;b&gt;&#39; is" in (
         response.text
     )
     assert 'class="answers"' not in response.text
+
+
+def test_one_cause_in_every_row_is_one_line(client: httpx2.Client, dataset: Dataset) -> None:
+    rows = [["x", *row[1:]] for row in dataset.X.tolist()]
+    content = "\n".join(",".join(map(str, row)) for row in rows).encode()
+    text = html.unescape(send(client, content).text)
+    assert re.findall("<li>(.*)</li>", text) == [
+        "Is not a number, 569 times; first on line 1, column 'mean radius': 'x'; "
+        "line 2, column 'mean radius': 'x'; line 3, column 'mean radius': 'x'"
+    ]
 
 
 def test_what_is_wrong_keeps_its_capitals(client: httpx2.Client) -> None:
@@ -98,7 +112,7 @@ def test_what_is_wrong_keeps_its_capitals(client: httpx2.Client) -> None:
     text = html.unescape(send(client, content).text)
     content = ",".join([*FEATURE_NAMES, "Age"]).encode() + b"\n" + b"1," * 30 + b"7\n"
     text += html.unescape(send(client, content).text)
-    assert "<li>Line 2: column 'Age': is not a known column; remove it</li>" in text
+    assert "<li>Line 2, column 'Age': is not a known column; remove it</li>" in text
     assert "<li>Line 2: has 1 cell, should have 31</li>" in text
 
 
