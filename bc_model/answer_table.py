@@ -14,7 +14,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 """What starts a formula in a spreadsheet; the last four are the same marks in full width."""
 
 COLUMNS = (
-    "id", "given_diagnosis", "verdict", "predicted_diagnosis", "prediction",
+    "id", "given_diagnosis", "verdict", "reasons", "predicted_diagnosis", "prediction",
     "probability_benign", "probability_malignant",
     "interval_malignant_low", "interval_malignant_high", "support", "support_low", "support_high",
     "threshold", "model_version", "warnings", "intended_use",
@@ -60,9 +60,10 @@ class AnswerWriter:
             100 * support.low, 100 * support.high,
         ))  # fmt: skip
         row = [
-            harmless(identifier), harmless(given or ""), answer.verdict, answer.diagnosis,
-            answer.prediction, *numbers, answer.threshold, answer.model_version, warnings,
-            INTENDED_USE, *more,
+            harmless(identifier), harmless(given or ""), answer.verdict,
+            "; ".join(reason.detail for reason in answer.reasons),
+            answer.diagnosis, answer.prediction, *numbers, answer.threshold, answer.model_version,
+            warnings, INTENDED_USE, *more,
         ]  # fmt: skip
         self._writer.writerow(row)
 

@@ -20,7 +20,7 @@ import numpy as np
 from bc_model.arrays import FloatArray
 from bc_model.predictor import ModelArrays
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a reader of the former format could not read what is written now."""
 
 MODEL, REFERENCE, MANIFEST = "model.npz", "reference.npz", "manifest.json"
@@ -61,6 +61,24 @@ class OperatingPoint(msgspec.Struct, frozen=True):
     specificity: Estimate
 
 
+class VerdictLimits(msgspec.Struct, frozen=True):
+    """Malignant is possible from a probability of ``malignant_from``, benign up to ``benign_to``.
+
+    About ``alpha`` of the cases of a diagnosis have it ruled out (`bc_model.verdict`).
+    """
+
+    alpha: float
+    malignant_from: float
+    benign_to: float
+
+
+class VerdictShares(msgspec.Struct, frozen=True):
+    """How many of the cases with one diagnosis get the other verdict, or ``uncertain``."""
+
+    wrong: Estimate
+    uncertain: Estimate
+
+
 class TrainingData(msgspec.Struct, frozen=True):
     """Where the model comes from; ``unseen`` of the ``cases`` were kept from it."""
 
@@ -99,6 +117,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     cross_validation: dict[str, Estimate]
     unseen: dict[str, Estimate]
     operating_points: list[OperatingPoint]
+    verdict: VerdictLimits
+    verdict_shares: dict[str, dict[str, VerdictShares]]
+    blunders: dict[str, Estimate]
     libraries: dict[str, str]
     files: dict[str, str]
     checksum: str = ""

@@ -11,7 +11,15 @@ from sklearn.metrics import roc_curve
 from bc_model.answer_table import INTENDED_USE
 from bc_model.arrays import MALIGNANT, FloatArray, IntArray
 from bc_model.artifact import Estimate, Manifest
-from bc_model.card_text import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
+from bc_model.card_text import (
+    BLUNDERS_TEXT,
+    METRIC_NAMES,
+    OUT_OF_SCOPE,
+    caveats,
+    origin,
+    shares_text,
+    verdict_text,
+)
 from bc_model.metrics import calibration
 from bc_model.predictor import INTERVAL_LEVEL
 
@@ -72,6 +80,24 @@ Out of fold, with 95 % Wilson intervals.
 |---|---|---|
 {_thresholds(manifest)}
 
+## Verdict
+
+{verdict_text(manifest)}
+
+{shares_text(manifest)}
+
+| cases | wrong | uncertain |
+|---|---|---|
+{_shares(manifest)}
+
+## Blunders
+
+{BLUNDERS_TEXT}
+
+| blunder | noticed |
+|---|---|
+{_blunders(manifest)}
+
 ## Caveats
 
 {_list(caveats(manifest))}
@@ -116,6 +142,18 @@ def _thresholds(manifest: Manifest) -> str:
         f"| {point.threshold:g} | {_figure(point.sensitivity)} | {_figure(point.specificity)} |"
         for point in manifest.operating_points
     )
+
+
+def _shares(manifest: Manifest) -> str:
+    return "\n".join(
+        f"| {name}, {cases.replace('_', ' ')} | {_figure(of.wrong)} | {_figure(of.uncertain)} |"
+        for cases, shares in manifest.verdict_shares.items()
+        for name, of in shares.items()
+    )
+
+
+def _blunders(manifest: Manifest) -> str:
+    return "\n".join(f"| {name} | {_figure(share)} |" for name, share in manifest.blunders.items())
 
 
 def _figure(figure: Estimate) -> str:

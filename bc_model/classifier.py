@@ -10,21 +10,24 @@ import msgspec
 import numpy as np
 
 from bc_model import artifact
-from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
+from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
 from bc_model.artifact import Manifest
+from bc_model.consistency import RATIOS
 from bc_model.explanation import Explainer
+from bc_model.features import MEASUREMENTS
 from bc_model.predictor import ModelArrays, Predictor, Scores, interval
+from bc_model.verdict import Diagnosis, Reason, Reasons, Verdict, doubts
 
 NO_BASIS = (
-    "the model has no basis for this case: it lies further from the training cases than any "
-    "held-out case of cross-validation did"
+    "the model has no basis for this case: it lies further from the training cases than nearly all "
+    "held-out cases of cross-validation did"
 )
 
 
 class Caution(msgspec.Struct, frozen=True):
     """Something to know before relying on an answer; ``feature`` is None for the whole case."""
 
-    code: Literal["out_of_range", "no_basis"]
+    code: Literal["out_of_range", "inconsistent", "no_basis"]
     feature: str | None
     detail: str
 
@@ -33,25 +36,21 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one case."""
 
     prediction: Literal[0, 1]
-    diagnosis: Literal["malignant", "benign"]
+    diagnosis: Diagnosis
     probability_benign: float
     probability_malignant: float
     interval_malignant: tuple[float, float]
     support: float
+    verdict: Verdict
+    reasons: list[Reason]
     threshold: float
     model_version: str
     warnings: list[Caution]
 
     @property
-    def verdict(self) -> Literal["malignant", "benign", "uncertain"]:
-        """The diagnosis, or ``uncertain`` where it cannot be relied on."""
-        return self.diagnosis if self.has_basis and not self.is_uncertain else "uncertain"
-
-    @property
     def is_uncertain(self) -> bool:
-        """Whether the interval lies on both sides of the threshold."""
-        low, high = self.interval_malignant
-        return low < self.threshold <= high
+        """Whether the verdict is neither diagnosis."""
+        return self.verdict == "uncertain"
 
     @property
     def has_basis(self) -> bool:
@@ -100,6 +99,8 @@ class Classifier:
         self.threshold = threshold
         self.names = [feature.name for feature in manifest.features]
         self._predictor = Predictor(arrays)
+        self._ratio_limits = arrays.ratio_limits
+        self._reasons = Reasons(manifest.verdict, threshold)
         self._explainer = Explainer(arrays)
         measurements = [feature.measurement for feature in manifest.features]
         self._measurements = list(dict.fromkeys(measurements))
@@ -123,7 +124,8 @@ class Classifier:
     def answers(self, X: FloatArray) -> list[Answer]:
         """Return the answer to each case of ``X`` (n, 30), finite and not negative."""
         scores = self.score(X)
-        return [self._answer(X, scores, row) for row in range(len(X))]
+        doubted = doubts(scores, self.manifest.verdict, self.threshold)
+        return [self._answer(X, scores, doubted[row], row) for row in range(len(X))]
 
     def explain(self, x: FloatArray) -> Explanation:
         """Return what each value of ``x`` (30,) contributes to its answer."""
@@ -155,16 +157,19 @@ class Classifier:
             ],
         )
 
-    def _answer(self, X: FloatArray, scores: Scores, row: int) -> Answer:
+    def _answer(self, X: FloatArray, scores: Scores, doubted: BoolArray, row: int) -> Answer:
         malignant = float(scores.malignant[row])
         is_malignant = malignant >= self.threshold
+        diagnosis: Diagnosis = "malignant" if is_malignant else "benign"
         return Answer(
             prediction=MALIGNANT if is_malignant else BENIGN,
-            diagnosis="malignant" if is_malignant else "benign",
+            diagnosis=diagnosis,
             probability_benign=1 - malignant,
             probability_malignant=malignant,
             interval_malignant=(float(scores.low[row]), float(scores.high[row])),
             support=float(scores.support[row]),
+            verdict="uncertain" if doubted.any() else diagnosis,
+            reasons=self._reasons.of(diagnosis, doubted),
             threshold=self.threshold,
             model_version=self.manifest.model_version,
             warnings=self._warnings(X, scores, row),
@@ -179,6 +184,15 @@ class Classifier:
                 f"{feature.minimum:g} to {feature.maximum:g}"
             )
             cautions.append(Caution("out_of_range", feature.name, detail))
+        for place in np.flatnonzero(scores.below_mean[row]):
+            name = f"worst {MEASUREMENTS[place].name}"
+            detail = "is below the mean, though it is the mean of the three largest values"
+            cautions.append(Caution("inconsistent", name, detail))
+        for place in np.flatnonzero(scores.out_of_proportion[row]):
+            name, radius, formula = RATIOS[place]
+            low, high = self._ratio_limits[:, place]
+            detail = f"does not fit the {radius}: {formula} is not within {low:.2f} to {high:.2f}"
+            cautions.append(Caution("inconsistent", name, detail))
         if not scores.has_basis[row]:
             cautions.append(Caution("no_basis", None, NO_BASIS))
         return cautions

@@ -25,21 +25,28 @@ from bc_model.metrics import (
     measure,
     operating_point,
 )
-from bc_model.predictor import Predictor, closeness, kernel
+from bc_model.predictor import Predictor, closeness, distances, kernel
 from bc_model.training import (
     CALIBRATION_FOLDS,
     GAMMA,
     MOST_DRAWS,
+    BasisLimits,
     Progress,
     build_classifier,
     build_pipeline,
     build_scaler,
+    centres,
     fit,
     unseen_cases,
+    whitening,
 )
 
 FOLDS = 5
 REPEATS = 10
+
+FAR_QUANTILE = 0.995
+"""Of the held-out cases' distances; the few beyond it are called without basis wrongly."""
+
 THRESHOLDS = (0.01, 0.02, *(round(0.05 * step, 2) for step in range(1, 20)), 0.98, 0.99)
 
 PIPELINES: dict[str, Callable[[Parameters], Pipeline]] = {
@@ -131,15 +138,19 @@ def unseen_estimates(y: IntArray, malignant: FloatArray, threshold: float) -> di
     }
 
 
-def lowest_closeness(dataset: Dataset, repeats: int = REPEATS) -> float:
-    """Return how close the most isolated held-out case of cross-validation was to its fold."""
-    lowest = 1.0
+def basis_limits(dataset: Dataset, repeats: int = REPEATS) -> BasisLimits:
+    """Return how far from its fold a held-out case of cross-validation lay.
+
+    The lowest closeness of all, and the distance that ``FAR_QUANTILE`` of them did not exceed.
+    """
+    lowest, far = 1.0, []
     for _, _, train, held_out in splits(dataset.y, repeats):
         scaler = build_scaler().fit(dataset.X[train])
-        Z = scaler.transform(dataset.X[train])
-        similarity = kernel(scaler.transform(dataset.X[held_out]), Z, GAMMA)
-        lowest = min(lowest, float(closeness(similarity).min()))
-    return lowest
+        Z, y = scaler.transform(dataset.X[train]), dataset.y[train]
+        unseen = scaler.transform(dataset.X[held_out])
+        lowest = min(lowest, float(closeness(kernel(unseen, Z, GAMMA)).min()))
+        far.append(distances(unseen, centres(Z, y), whitening(Z, y)))
+    return BasisLimits(lowest, float(np.quantile(np.concatenate(far), FAR_QUANTILE)))
 
 
 def interval_coverage(
@@ -155,14 +166,12 @@ def interval_coverage(
     unseen = unseen_cases(dataset.y)
     seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
     without_interval = structs.replace(parameters, refits=1)
-    truth = Predictor(fit(seen, without_interval, closeness_floor=0.0).arrays)
+    truth = Predictor(fit(seen, without_interval, BasisLimits()).arrays)
     by_seen, by_unseen = (truth.score(dataset.X[cases]).malignant for cases in (~unseen, unseen))
 
     def covered(simulation: int) -> float:
         drawn = Dataset(seen.X, _drawn_labels(by_seen, simulation), "simulated")
-        scores = Predictor(fit(drawn, parameters, closeness_floor=0.0).arrays).score(
-            dataset.X[unseen]
-        )
+        scores = Predictor(fit(drawn, parameters, BasisLimits()).arrays).score(dataset.X[unseen])
         return float(np.mean((scores.low <= by_unseen) & (by_unseen <= scores.high)))
 
     shares = joblib.Parallel(n_jobs=-1, return_as="generator")(

@@ -9,9 +9,9 @@ bootstrap refits, and one product with the kernel row gives the log-odds of all 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from bc_model.arrays import FloatArray
+from bc_model.arrays import BoolArray, FloatArray
+from bc_model.consistency import below_mean, out_of_proportion
 
 NEIGHBOURS = 5
 """Nearest training cases whose closeness decides whether an answer has a basis."""
@@ -44,6 +44,14 @@ class ModelArrays:
     """(n,) ascending: how close each training case is to its nearest neighbours"""
     closeness_floor: FloatArray
     """() the lowest closeness of a held-out case in cross-validation"""
+    centres: FloatArray
+    """(2, d) means of the malignant and of the benign training cases, standardised"""
+    whitening: FloatArray
+    """(d, d) maps standardised cases to where their Mahalanobis distance is the Euclidean one"""
+    distance_limit: FloatArray
+    """() from the nearer centre; few held-out cases of cross-validation lay further away"""
+    ratio_limits: FloatArray
+    """(2, 4) lowest and highest ratios of `bc_model.consistency` that hang together"""
     lowest: FloatArray
     """(d,) training minima"""
     highest: FloatArray
@@ -52,7 +60,7 @@ class ModelArrays:
 
 @dataclass(frozen=True)
 class Scores:
-    """The answers to n cases; every array is (n,) but ``outside``, which is (n, d)."""
+    """The answers to n cases; every array is (n,) unless it says otherwise."""
 
     log_odds: FloatArray
     malignant: FloatArray
@@ -60,9 +68,13 @@ class Scores:
     high: FloatArray
     support: FloatArray
     """0 to 100: the share of training cases that lie no closer to their neighbours"""
-    has_basis: npt.NDArray[np.bool_]
-    outside: npt.NDArray[np.bool_]
+    has_basis: BoolArray
+    outside: BoolArray
     """which values lie outside the training range"""
+    below_mean: BoolArray
+    """(n, 10) which worst values lie below their mean"""
+    out_of_proportion: BoolArray
+    """(n, 4) which ratios of radius, perimeter and area are not those of an outline"""
 
 
 def standardise(X: FloatArray, arrays: ModelArrays) -> FloatArray:
@@ -85,6 +97,18 @@ def closeness(similarity: FloatArray) -> FloatArray:
     nearest = np.partition(similarity, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
     mean: FloatArray = nearest.mean(1)
     return mean
+
+
+def distances(Z: FloatArray, centres: FloatArray, whitening: FloatArray) -> FloatArray:
+    """Return the Mahalanobis distance (n,) of standardised ``Z`` (n, d) to the nearer centre.
+
+    Closeness by the kernel misses a case whose values are each usual but not together, such as one
+    with another patient's block of values; this finds most of them.
+    """
+    white, middle = Z @ whitening.T, centres @ whitening.T
+    squares = ((white[:, None] - middle) ** 2).sum(2)
+    distance: FloatArray = np.sqrt(squares.min(1))
+    return distance
 
 
 def expit(log_odds: FloatArray) -> FloatArray:
@@ -115,6 +139,7 @@ class Predictor:
         self.arrays = arrays
         self._gamma = float(arrays.gamma)
         self._floor = float(arrays.closeness_floor)
+        self._limit = float(arrays.distance_limit)
 
     def score(self, X: FloatArray) -> Scores:
         """Return the answers for ``X`` (n, 30), finite and not negative."""
@@ -138,7 +163,8 @@ class Predictor:
 
     def _score(self, X: FloatArray) -> Scores:
         arrays = self.arrays
-        similarity = self._similarity(X)
+        Z = standardise(X, arrays)
+        similarity = kernel(Z, arrays.cases, self._gamma)
         log_odds = self._log_odds(similarity)
         model = log_odds[:, 0]
         low, high = interval(log_odds)
@@ -150,8 +176,11 @@ class Predictor:
             low=expit(low),
             high=expit(high),
             support=100.0 * ranks / len(arrays.closeness),
-            has_basis=close >= self._floor,
+            has_basis=(close >= self._floor)
+            & (distances(Z, arrays.centres, arrays.whitening) <= self._limit),
             outside=(arrays.lowest > X) | (arrays.highest < X),
+            below_mean=below_mean(X),
+            out_of_proportion=out_of_proportion(X, arrays.ratio_limits),
         )
 
 

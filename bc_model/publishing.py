@@ -11,12 +11,13 @@ from msgspec import structs
 from bc_model import artifact, card
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
 from bc_model.artifact import Feature, Manifest, Parameters, Reference, TrainingData
+from bc_model.blunders import noticed
 from bc_model.dataset import Dataset
 from bc_model.drift import bin_counts, bin_edges, bin_numbers, null_thresholds, score_counts
 from bc_model.evaluation import (
     OutOfFold,
+    basis_limits,
     cross_validate,
-    lowest_closeness,
     operating_points,
     summarise,
     unseen_estimates,
@@ -25,6 +26,7 @@ from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS
 from bc_model.floors import check_floors
 from bc_model.predictor import Predictor
 from bc_model.training import FittedModel, Progress, build_pipeline, fit, unseen_cases
+from bc_model.verdict import out_of_fold_shares, unseen_shares, verdict_limits
 from bc_model.version import library_versions, model_version
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -104,8 +106,10 @@ def build_model(
     check_floors({name: summary.estimate.value for name, summary in summaries.items()}, floors)
     unseen = unseen_cases(dataset.y)
     seen = Dataset(dataset.X[~unseen], dataset.y[~unseen], dataset.source)
-    fitted = fit(seen, parameters, lowest_closeness(seen), progress("bootstrap"))
-    malignant = Predictor(fitted.arrays).score(dataset.X).malignant
+    fitted = fit(seen, parameters, basis_limits(seen), progress("bootstrap"))
+    predictor = Predictor(fitted.arrays)
+    malignant = predictor.score(dataset.X).malignant
+    limits = verdict_limits(dataset.y, out_of_fold.malignant)
     reference = _reference(dataset, unseen, malignant, out_of_fold, parameters.seed)
     manifest = Manifest(
         format=artifact.FORMAT,
@@ -118,6 +122,19 @@ def build_model(
         cross_validation={name: summary.estimate for name, summary in summaries.items()},
         unseen=unseen_estimates(dataset.y[unseen], malignant[unseen], parameters.threshold),
         operating_points=operating_points(dataset.y, out_of_fold.malignant),
+        verdict=limits,
+        verdict_shares={
+            "out_of_fold": out_of_fold_shares(
+                dataset.y, out_of_fold.malignant, parameters.threshold
+            ),
+            "unseen": unseen_shares(
+                dataset.y[unseen],
+                predictor.score(dataset.X[unseen]),
+                limits,
+                parameters.threshold,
+            ),
+        },
+        blunders=noticed(predictor, dataset.X[unseen], parameters.seed),
         libraries=library_versions(),
         files={},
     )

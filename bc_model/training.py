@@ -7,7 +7,7 @@ scores all of them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,8 +17,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from bc_model.arrays import BoolArray, FloatArray, IntArray
+from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray, IntArray
 from bc_model.artifact import Parameters
+from bc_model.consistency import ratio_limits
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_COUNT
 from bc_model.metrics import bootstrap_weights
@@ -95,12 +96,19 @@ class FittedModel:
     arrays: ModelArrays
 
 
+class BasisLimits(NamedTuple):
+    """Beyond which an answer has no basis: kernel closeness, and Mahalanobis distance."""
+
+    closeness: float = 0.0
+    distance: float = np.inf
+
+
 def fit(
-    dataset: Dataset, parameters: Parameters, closeness_floor: float, progress: Progress = iter
+    dataset: Dataset, parameters: Parameters, limits: BasisLimits, progress: Progress = iter
 ) -> FittedModel:
     """Fit the pipeline and its bootstrap refits to all cases of ``dataset``.
 
-    ``closeness_floor`` comes from cross-validation; ``progress`` is wrapped around the refits.
+    ``limits`` come from cross-validation; ``progress`` is wrapped around the refits.
     """
     X, y = dataset.X, dataset.y
     scaler = build_scaler().fit(X)
@@ -123,11 +131,34 @@ def fit(
         coefficients=np.array([coefficients for coefficients, _ in rows]),
         intercepts=np.array([intercept for _, intercept in rows]),
         closeness=np.sort(closeness(_kernel_without_self(Z))),
-        closeness_floor=np.asarray(closeness_floor),
+        closeness_floor=np.asarray(limits.closeness),
+        centres=centres(Z, y),
+        whitening=whitening(Z, y),
+        distance_limit=np.asarray(limits.distance),
+        ratio_limits=ratio_limits(X),
         lowest=X.min(axis=0),
         highest=X.max(axis=0),
     )
     return FittedModel(scaler, classifier, arrays)
+
+
+def centres(Z: FloatArray, y: IntArray) -> FloatArray:
+    """Return the means (2, d) of the malignant and of the benign cases of ``Z`` (n, d)."""
+    return np.stack([Z[y == target].mean(axis=0) for target in (MALIGNANT, BENIGN)])
+
+
+def whitening(Z: FloatArray, y: IntArray) -> FloatArray:
+    """Return the matrix (d, d) that whitens ``Z`` (n, d) within its two classes.
+
+    They share one covariance, as in linear discriminant analysis. A direction in which the cases do
+    not differ at all says nothing, and is left out.
+    """
+    within = Z - centres(Z, y)[np.where(y == MALIGNANT, 0, 1)]
+    variances, directions = np.linalg.eigh(within.T @ within / (len(y) - 2))
+    is_known = variances > variances[-1] * len(y) * np.finfo(float).eps
+    factors = np.where(is_known, 1 / np.sqrt(np.where(is_known, variances, 1)), 0)
+    matrix: FloatArray = directions * factors @ directions.T
+    return matrix
 
 
 def _resample(y: IntArray, generator: np.random.Generator) -> FloatArray:

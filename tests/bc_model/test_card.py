@@ -38,7 +38,8 @@ def test_every_metric_has_its_row(manifest: Manifest) -> None:
 
 def test_every_threshold_has_its_row(manifest: Manifest) -> None:
     text = card.model_card(manifest)
-    assert len(rows(text)) == 2 + len(METRICS) + 2 + len(manifest.operating_points)
+    others = 2 + len(METRICS) + 2 + 4 + 2 + len(manifest.blunders)
+    assert len(rows(text)) == others + 2 + len(manifest.operating_points)
     for point in manifest.operating_points:
         (row,) = (row for row in rows(text) if row.startswith(f"| {point.threshold:g} |"))
         assert re.findall(r"[\d.]+", row)[1:] == [
@@ -46,6 +47,14 @@ def test_every_threshold_has_its_row(manifest: Manifest) -> None:
             for figure in (point.sensitivity, point.specificity)
             for value in (figure.value, figure.low, figure.high)
         ]
+
+
+def test_verdicts_and_blunders_have_their_rows(manifest: Manifest) -> None:
+    text = card.model_card(manifest)
+    shares = manifest.verdict_shares["out_of_fold"]["malignant"]
+    assert f"| malignant, out of fold | {card._figure(shares.wrong)} | " in text
+    for name, share in manifest.blunders.items():
+        assert f"| {name} | {card._figure(share)} |" in text
 
 
 def test_every_figure_comes_from_the_manifest(manifest: Manifest) -> None:
@@ -93,7 +102,8 @@ def test_the_card_says_what_the_model_is_not_for(manifest: Manifest) -> None:
     text = card.model_card(manifest)
     headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     assert headings[1:] == [
-        "Model", "Intended use", "Data", "Performance", "Thresholds", "Caveats",
+        "Model", "Intended use", "Data", "Performance", "Thresholds", "Verdict", "Blunders",
+        "Caveats",
     ]  # fmt: skip
     assert "not a medical device" in text
     assert "**Out of scope:** diagnosis" in text

@@ -15,6 +15,7 @@ from bc_model.artifact import Parameters, Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import MINIMUM_PER_CLASS, Dataset
 from bc_model.evaluation import (
+    FAR_QUANTILE,
     FOLDS,
     PIPELINES,
     REPEATS,
@@ -22,17 +23,25 @@ from bc_model.evaluation import (
     OutOfFold,
     Summary,
     _drawn_labels,
+    basis_limits,
     cross_validate,
     interval_coverage,
-    lowest_closeness,
     operating_points,
     splits,
     summarise,
     unseen_estimates,
 )
 from bc_model.metrics import LOWER_IS_BETTER, METRICS, wilson
-from bc_model.predictor import ModelArrays
-from bc_model.training import CALIBRATION_FOLDS, T, build_pipeline, build_scaler, unseen_cases
+from bc_model.predictor import ModelArrays, distances
+from bc_model.training import (
+    CALIBRATION_FOLDS,
+    T,
+    build_pipeline,
+    build_scaler,
+    centres,
+    unseen_cases,
+    whitening,
+)
 
 
 @pytest.fixture(scope="module")
@@ -217,24 +226,30 @@ def test_the_unseen_cases_are_measured_as_scikit_learn_does(
     assert all(figures[name].low < figures[name].high for name in METRICS)
 
 
-def test_the_closeness_floor_is_the_most_isolated_held_out_case(small: Dataset) -> None:
-    lowest = []
+def test_the_basis_ends_at_the_most_isolated_held_out_cases(small: Dataset) -> None:
+    lowest: list[float] = []
+    far: list[float] = []
     for _, _, train, held_out in splits(small.y, 2):
         scaler = build_scaler().fit(small.X[train])
         seen, unseen = (scaler.transform(small.X[cases]) for cases in (train, held_out))
         for case in unseen:
             nearest = np.sort(((seen - case) ** 2).sum(axis=1))[:5]
             lowest.append(np.exp(-nearest / 30).mean())
-    assert lowest_closeness(small, repeats=2) == pytest.approx(min(lowest), rel=1e-9)
+        y = small.y[train]
+        far.extend(distances(unseen, centres(seen, y), whitening(seen, y)))
+    limits = basis_limits(small, repeats=2)
+    assert limits.closeness == pytest.approx(min(lowest), rel=1e-9)
+    assert limits.distance == pytest.approx(np.quantile(far, FAR_QUANTILE))
 
 
-def test_the_artifacts_floor_comes_from_the_cases_it_was_fitted_on(
+def test_the_artifacts_basis_comes_from_the_cases_it_was_fitted_on(
     dataset: Dataset, arrays: ModelArrays
 ) -> None:
     seen = ~unseen_cases(dataset.y)
-    floor = lowest_closeness(Dataset(dataset.X[seen], dataset.y[seen], "seen"))
-    assert floor == arrays.closeness_floor
-    assert lowest_closeness(dataset, repeats=1) >= arrays.closeness_floor
+    limits = basis_limits(Dataset(dataset.X[seen], dataset.y[seen], "seen"))
+    assert limits.closeness == arrays.closeness_floor
+    assert limits.distance == arrays.distance_limit
+    assert basis_limits(dataset, repeats=1).closeness >= arrays.closeness_floor
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says(dataset: Dataset) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import train_test_split
@@ -14,17 +15,20 @@ from sklearn.svm import SVC
 from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
 from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
-from bc_model.predictor import ModelArrays, Predictor
+from bc_model.predictor import ModelArrays, Predictor, distances
 from bc_model.training import (
     CALIBRATION_FOLDS,
+    BasisLimits,
     MedianLog,
     T,
     _resample,
     build_classifier,
     build_pipeline,
     build_scaler,
+    centres,
     fit,
     unseen_cases,
+    whitening,
 )
 
 ONE_REFIT = Parameters(refits=1)
@@ -38,7 +42,7 @@ def seen(dataset: Dataset) -> Dataset:
 
 
 def log_odds(seen: Dataset, X: FloatArray) -> FloatArray:
-    return Predictor(fit(seen, ONE_REFIT, closeness_floor=0).arrays).score(X).log_odds
+    return Predictor(fit(seen, ONE_REFIT, BasisLimits()).arrays).score(X).log_odds
 
 
 def test_the_transform_is_log1p_of_multiples_of_the_median() -> None:
@@ -157,13 +161,42 @@ def test_the_closeness_of_training_cases_is_to_others_than_themselves(
 
 def test_the_same_parameters_give_the_same_numbers(small: Dataset) -> None:
     first, again, other = (
-        fit(small, Parameters(refits=2, seed=seed), closeness_floor=0.25).arrays
+        fit(small, Parameters(refits=2, seed=seed), BasisLimits(0.25, 7)).arrays
         for seed in (1, 1, 2)
     )
     for name, array in vars(first).items():
         np.testing.assert_array_equal(array, getattr(again, name))
     assert (first.coefficients != other.coefficients).any(axis=1).all()
-    assert first.closeness_floor == 0.25
+    assert [first.closeness_floor, first.distance_limit] == [0.25, 7]
+
+
+def test_distances_are_mahalanobis_distances_to_the_nearer_class(
+    seen: Dataset, arrays: ModelArrays
+) -> None:
+    """As SciPy has them, with the classes' pooled covariance of scikit-learn's LDA."""
+    Z = arrays.cases
+    pooled = (
+        sum(
+            (int((seen.y == target).sum()) - 1) * np.cov(Z[seen.y == target].T)
+            for target in (MALIGNANT, BENIGN)
+        )
+        / (len(Z) - 2)
+    )  # fmt: skip
+    middle = [Z[seen.y == target].mean(axis=0) for target in (MALIGNANT, BENIGN)]
+    expected = cdist(Z, middle, "mahalanobis", VI=np.linalg.inv(pooled)).min(axis=1)
+    measured = distances(Z, arrays.centres, arrays.whitening)
+    np.testing.assert_allclose(measured, expected, rtol=1e-6)
+
+
+def test_a_feature_without_spread_says_nothing_about_the_distance() -> None:
+    generator = np.random.default_rng(0)
+    y = np.repeat([MALIGNANT, BENIGN], 20)
+    Z = generator.normal(size=(40, 3))
+    Z[:, 2] = 0
+    matrix = whitening(Z, y)
+    far = np.array([[0.0, 0.0, 1e6]])
+    assert np.isfinite(matrix).all()
+    assert distances(far, centres(Z, y), matrix) < 10
 
 
 def test_progress_is_told_of_every_refit(small: Dataset) -> None:
@@ -174,7 +207,7 @@ def test_progress_is_told_of_every_refit(small: Dataset) -> None:
         lengths.append(len(items))
         return items
 
-    fit(small, Parameters(refits=3), 0, progress)
+    fit(small, Parameters(refits=3), BasisLimits(), progress)
     assert lengths == [3]
 
 
@@ -214,7 +247,7 @@ def test_exchanged_labels_mirror_the_answers(dataset: Dataset, seen: Dataset) ->
 
 def test_a_larger_penalty_fits_the_training_cases_closer(small: Dataset) -> None:
     def hinge(C: float) -> float:
-        fitted = fit(small, Parameters(C=C, refits=1), 0)
+        fitted = fit(small, Parameters(C=C, refits=1), BasisLimits())
         (calibrated,) = fitted.classifier.calibrated_classifiers_
         margins = calibrated.estimator.decision_function(fitted.scaler.transform(small.X))
         return float(np.maximum(1 - np.where(small.y == BENIGN, margins, -margins), 0).mean())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import preflight
 import pytest
 import rollout
@@ -23,8 +24,8 @@ from starlette.responses import Response
 import app
 from bc_model import __main__ as command
 from bc_model import artifact
-from bc_model.artifact import Feature, Manifest, Parameters, TrainingData
-from bc_model.classifier import NO_BASIS
+from bc_model.artifact import Feature, Manifest, Parameters, TrainingData, VerdictLimits
+from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import FloorError, check_floors
@@ -123,9 +124,10 @@ def start(
 @pytest.fixture
 def model_and_data(tmp_path: Path, small: Dataset, capsys: pytest.CaptureFixture[str]) -> list[str]:
     manifest = Manifest(
-        format=1, model_version="new", algorithm="", threshold=0.5, features=[],
+        format=2, model_version="new", algorithm="", threshold=0.5, features=[],
         data=TrainingData("", "", 0, 0, 0, 0, 0), parameters=Parameters(), cross_validation={},
-        unseen={}, operating_points=[], libraries={}, files={},
+        unseen={}, operating_points=[], verdict=VerdictLimits(0.02, 0.1, 0.6), verdict_shares={},
+        blunders={}, libraries={}, files={},
     )  # fmt: skip
     new = artifact.publish(tmp_path, manifest, {"model.npz": Path.touch})
     (new / "model.npz").write_text("altered")
@@ -155,7 +157,7 @@ def model_and_data(tmp_path: Path, small: Dataset, capsys: pytest.CaptureFixture
 
 
 @pytest.fixture
-def requests() -> list[str]:
+def requests(classifier: Classifier) -> list[str]:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"{}"}
 
@@ -172,8 +174,10 @@ def requests() -> list[str]:
     )
     sent.state.context = RequestContext("1", is_generated=False)
     responder = ProblemResponder(lambda *_: Response())
+    impossible = np.arange(30.0)[None, ::-1]
+    cautions = [w.detail for answer in classifier.answers(impossible) for w in answer.warnings]
     failure = bytes(responder.internal_error(sent).body).decode()
-    return [NO_BASIS, failure, *refusals(attempts, ProblemError)]
+    return [*cautions, failure, *refusals(attempts, ProblemError)]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from bc_model.arrays import MALIGNANT
 from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
 from bc_model.predictor import Predictor
-from bc_model.training import fit
+from bc_model.training import BasisLimits, fit
 from studies.candidates import Candidates
 
 
@@ -26,7 +26,7 @@ def test_a_retrained_model_answers_as_the_one_that_would_be_served(
     generator = np.random.default_rng(0)
     seen = ~models.reference.unseen
     trained_on = Dataset(dataset.X[seen], dataset.y[seen], "seen")
-    served = fit(trained_on, Parameters(C=10, refits=1), closeness_floor=0.0)
+    served = fit(trained_on, Parameters(C=10, refits=1), BasisLimits())
     expected = Predictor(served.arrays).score(dataset.X).malignant
     np.testing.assert_allclose(models.retrained(C=10)(generator), expected, atol=1e-9)
     np.testing.assert_allclose(models.retrained(C=1)(generator), models.same(generator), atol=1e-9)
