@@ -1,7 +1,7 @@
 """Print the tables that the documents show.
 
-`drift`: how often drift is found, where there is none and where there is. `simulate`: how often
-the canary's judge is right.
+`blunders`: how many mistakes with a case are noticed. `drift`: how often drift is found, where
+there is none and where there is. `simulate`: how often the canary's judge is right.
 """
 
 import sys
@@ -14,6 +14,7 @@ from bc_model import artifact
 from bc_model.arguments import ArgumentParser, number, seed
 from bc_model.artifact import ArtifactError
 from bc_model.training import Progress
+from studies.blunders import blunder_table
 from studies.candidates import Candidates
 from studies.drift_power import drift_tables
 from studies.simulation import simulation_table
@@ -31,11 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     except ArtifactError as error:
         print(error, file=sys.stderr)
         return 1
-    if options.command == "drift":
-        print(drift_tables(reference, manifest.parameters, options.runs, options.seed, _progress))
+    settings = options.runs, options.seed, _progress
+    if options.command == "blunders":
+        print(blunder_table(reference, manifest.parameters, *settings))
+    elif options.command == "drift":
+        print(drift_tables(reference, manifest.parameters, *settings))
     else:
-        candidates = Candidates(manifest, reference)
-        print(simulation_table(candidates, options.runs, options.seed, _progress))
+        print(simulation_table(Candidates(manifest, reference), *settings))
     return 0
 
 
@@ -45,7 +48,7 @@ def _progress(step: str) -> Progress:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m studies", description=__doc__)
-    parser.add_argument("command", choices=["drift", "simulate"])
+    parser.add_argument("command", choices=["blunders", "drift", "simulate"])
     parser.add_argument(
         "--runs", type=runs, default=400, help="of each scenario (default: %(default)s)"
     )

@@ -90,7 +90,8 @@ def test_labels(small: Dataset, tmp_path: Path, names: str, labels: str, what: s
 
 
 def test_every_option_is_one_of_the_command_and_of_the_role() -> None:
-    command = (ROOT / "bc_model" / "__main__.py").read_text(encoding="utf-8")
+    packages = ("bc_model", "studies")
+    command = "".join((ROOT / name / "__main__.py").read_text("utf-8") for name in packages)
     role = (ROOT / "roles" / "model" / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
     for option in set(re.findall(r"--[a-z][a-z-]+", PAGE)):
         assert f'"{option}"' in command

@@ -36,6 +36,11 @@ def test_wrong_options(options: list[str], capsys: pytest.CaptureFixture[str]) -
     assert f"argument {options[0]}" in capsys.readouterr().err
 
 
+def test_blunders_prints_its_table(model_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["blunders", "--model", str(model_dir), "--runs", "10"]) == 0
+    assert capsys.readouterr().out.startswith("| blunder | noticed | 95 % interval |\n")
+
+
 def test_drift_prints_its_tables(model_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["drift", "--model", str(model_dir), "--runs", "10"]) == 0
     false_alarms, found = capsys.readouterr().out.split("\n\n")
