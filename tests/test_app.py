@@ -16,12 +16,14 @@ import httpx2
 import numpy as np
 import pytest
 
+from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from tests.cases import MALIGNANT, MALIGNANT_BY_NAME
 from tests.conftest import ROOT, START_SECONDS, free_port, running_service
 from web.middleware import LINGER_BYTES
 from web.problems import KINDS
+from web.result import choose_examples
 
 POSTS = ["/predict", "/explain"]
 
@@ -56,12 +58,25 @@ def test_every_case_of_the_data_set_is_answered_as_the_model_does(
 
 def test_a_case_like_no_other_is_answered_with_warnings(client: httpx2.Client) -> None:
     answer = client.post("/predict", json={"features": [1e9, *MALIGNANT[1:]]}).json()
-    outside, basis = answer["warnings"]
+    outside, *inconsistent, basis = answer["warnings"]
     assert outside["code"] == "out_of_range"
     assert outside["feature"] == "mean radius"
     assert outside["detail"].startswith("1e+09 is outside the training range, 6.981 to ")
+    assert {caution["code"] for caution in inconsistent} == {"inconsistent"}
+    named = [caution["feature"] for caution in inconsistent]
+    assert named == ["worst radius", "mean perimeter", "mean area"]
     assert (basis["code"], basis["feature"]) == ("no_basis", None)
     assert answer["support"] == 0
+
+
+def test_a_borderline_or_an_impossible_case_is_no_verdict(
+    client: httpx2.Client, classifier: Classifier, reference: Reference
+) -> None:
+    borderline = choose_examples(classifier, reference)["borderline"].x.tolist()
+    for features, code in ((borderline, "interval"), ([0] * 30, "no_basis")):
+        answer = client.post("/predict", json={"features": features}).raise_for_status().json()
+        assert answer["verdict"] == "uncertain"
+        assert code in {reason["code"] for reason in answer["reasons"]}
 
 
 def test_explain_adds_up_to_the_answer(client: httpx2.Client) -> None:

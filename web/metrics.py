@@ -209,7 +209,7 @@ class Metrics:
         )
         self._uncertain = Counter(
             "app_prediction_uncertain_total",
-            "Cases whose interval lies on both sides of the threshold.",
+            "Cases whose verdict is uncertain.",
             registry=registry,
         )
         self._unsupported = Counter(
@@ -265,7 +265,10 @@ class Metrics:
             self._uncertain.inc(answer.is_uncertain)
             self._unsupported.inc(not answer.has_basis)
         outside = (
-            warning.feature for answer in answers for warning in answer.warnings if warning.feature
+            warning.feature
+            for answer in answers
+            for warning in answer.warnings
+            if warning.feature and warning.code == "out_of_range"
         )
         self._features.add(X, outside)
 

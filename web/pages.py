@@ -16,7 +16,15 @@ from starlette.templating import Jinja2Templates
 
 from bc_model.answer_table import INTENDED_USE
 from bc_model.artifact import OperatingPoint, Reference
-from bc_model.card_text import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
+from bc_model.card_text import (
+    BLUNDERS_TEXT,
+    METRIC_NAMES,
+    OUT_OF_SCOPE,
+    caveats,
+    origin,
+    shares_text,
+    verdict_text,
+)
 from bc_model.classifier import Classifier
 from bc_model.metrics import calibration, operating_point
 from web import batch, formatting
@@ -117,7 +125,7 @@ class Pages:
             cases = await run_in_threadpool(self._batches.from_csv, upload.content, "file")
         except ProblemError as problem:
             request_context(request).problem = problem.kind
-            refusal = {"detail": problem.detail, "errors": problem.errors}
+            refusal = {"detail": problem.detail, "lines": problem.lines}
             return self._show(request, "batch.html", refusal, KINDS[problem.kind].status)
         answers = await self._scorer.answers(request, cases.X)
         if upload.is_download:
@@ -158,6 +166,9 @@ class Pages:
             "intended_use": INTENDED_USE,
             "out_of_scope": OUT_OF_SCOPE,
             "caveats": caveats(manifest),
+            "verdict_text": verdict_text(manifest),
+            "shares_text": shares_text(manifest),
+            "blunders_text": BLUNDERS_TEXT,
             "origin": origin(manifest),
             "points": self._points(),
             "roc": roc(self._reference),

@@ -8,14 +8,18 @@ import numpy as np
 
 from bc_model.answer_table import INTENDED_USE, AnswerWriter, support_share
 from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
-from bc_model.artifact import Estimate, OperatingPoint, Reference
+from bc_model.artifact import Estimate, OperatingPoint, Reference, VerdictShares
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
 from bc_model.metrics import operating_point, wilson
+from bc_model.verdict import unseen_shares
 
 BINS = 24
 HEIGHT = 20
 """Of each class's half of a distribution, in units of the plot; the plot is 100 wide."""
+
+NEAREST = 30
+"""Labelled cases that were answered most like a case: few enough to be near, enough to count."""
 
 _DIAGNOSES = {MALIGNANT: "malignant", BENIGN: "benign"}
 
@@ -113,15 +117,30 @@ class Located(NamedTuple):
     values: list[tuple[str, float, Place]]
 
 
+class Observed(msgspec.Struct, frozen=True):
+    """What the labelled cases were whose out-of-fold answers lie nearest to an answer.
+
+    They are ``cases``, whose answers go from ``low`` to ``high``.
+    """
+
+    low: float
+    high: float
+    cases: int
+    share_of_malignant: Estimate
+
+
 class Result(NamedTuple):
     """A case, answered; ``point`` is what the threshold was measured to do.
 
-    ``support_share`` is the answer's support as a share of the training cases, with its 95 % Wilson
-    interval.
+    ``verdict_shares`` are how often the verdicts on malignant and on benign cases that were kept
+    from the model are wrong or uncertain. ``support_share`` is the answer's support as a share of
+    the training cases, with its 95 % Wilson interval.
     """
 
     answer: Answer
     point: OperatingPoint
+    verdict_shares: dict[str, VerdictShares]
+    observed: Observed
     support_share: Estimate
     explanation: Explanation
     measurements: Chart
@@ -136,7 +155,16 @@ class Results:
         """Compare cases with those of ``reference``."""
         self._classifier = classifier
         self._distributions = Distributions(reference)
-        self.point = operating_point(reference.targets, reference.out_of_fold, classifier.threshold)
+        threshold = classifier.threshold
+        self.point = operating_point(reference.targets, reference.out_of_fold, threshold)
+        unseen = classifier.score(reference.cases[reference.unseen])
+        self.verdict_shares = unseen_shares(
+            reference.targets[reference.unseen], unseen, classifier.manifest.verdict, threshold
+        )
+        answers = reference.out_of_fold.mean(axis=0)
+        ascending = np.argsort(answers)
+        self._answers = answers[ascending]
+        self._is_malignant = reference.targets[ascending] == MALIGNANT
 
     def result(self, x: FloatArray, answer: Answer) -> Result:
         """Return what to say about the case ``x`` (30,), which was answered with ``answer``."""
@@ -157,6 +185,8 @@ class Results:
         return Result(
             answer=answer,
             point=self.point,
+            verdict_shares=self.verdict_shares,
+            observed=self._observed_near(answer.probability_malignant),
             support_share=support_share(self._classifier, answer),
             explanation=explanation,
             measurements=chart([
@@ -169,6 +199,18 @@ class Results:
             ]),
             located=located,
         )  # fmt: skip
+
+    def _observed_near(self, malignant: float) -> Observed:
+        """Return what was observed of the ``NEAREST`` answers to a probability."""
+        distance = np.abs(self._answers - malignant)
+        cases = min(NEAREST, len(distance))
+        nearest = np.sort(np.argpartition(distance, cases - 1)[:cases])
+        return Observed(
+            low=float(self._answers[nearest[0]]),
+            high=float(self._answers[nearest[-1]]),
+            cases=cases,
+            share_of_malignant=wilson(float(self._is_malignant[nearest].sum()), cases),
+        )
 
 
 def chart(contributions: list[tuple[str, float, tuple[float, float]]]) -> Chart:
@@ -192,13 +234,14 @@ def chart(contributions: list[tuple[str, float, tuple[float, float]]]) -> Chart:
 
 
 def result_as_json(result: Result, label: str) -> bytes:
-    """Return the answer, its reasons, and what was measured of threshold and support."""
+    """Return the answer, its explanation, and what was measured of others like it."""
     content: dict[str, Any] = {
         "intended_use": INTENDED_USE,
         "case": label or None,
-        "verdict": result.answer.verdict,
         "answer": result.answer,
         "measured_at_threshold": result.point,
+        "measured_verdicts": result.verdict_shares,
+        "measured_near": result.observed,
         "support_share": result.support_share,
         "explanation": result.explanation,
     }

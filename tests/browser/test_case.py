@@ -248,7 +248,7 @@ def test_the_reasons_open_to_all_thirty(either_page: Page, client: httpx2.Client
     answer = client.post("/explain", json={"features": numbers(page)}).json()
     explanation = answer["explanation"]
     expect(page.get_by_role("img", name="the probability of malignant")).to_be_visible()
-    summed, all_of_them = page.locator("table.reasons").all()
+    summed, all_of_them = page.locator("table.contributions").all()
     rows = summed.locator("tbody tr")
     expect(rows).to_have_count(10)
     first = max(explanation["measurements"].items(), key=lambda item: abs(item[1]))
@@ -356,7 +356,7 @@ def test_a_result_is_printed_on_one_page(page: Page, outside: int) -> None:
     assert re.findall(rb"/Count (\d+)", pdf) == [b"1"]
     page.emulate_media(media="print")
     expect(page.get_by_text("Not a medical device:")).to_be_visible()
-    expect(page.get_by_text("Of 100 such cases")).to_have_count(0 if outside else 1)
+    expect(page.get_by_text("of 100 such cases")).to_have_count(0 if outside else 1)
     expect(page.get_by_text(re.compile(r"^Case P-7, answered on \d+ \w+ \d{4} at"))).to_be_visible()
     expect(page.locator(".places .value").filter(visible=True)).to_have_count(30)
     expect(page.locator(".place").filter(visible=True)).to_have_count(10)

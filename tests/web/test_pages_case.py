@@ -97,13 +97,18 @@ def test_warnings_and_uncertainty_are_shown(client: httpx2.Client) -> None:
     assert title(response).startswith("Uncertain: ")
     assert "Result: uncertain</h2>" in response.text
     assert "<strong>no basis</strong> for this case: read nothing into its figures" in response.text
-    for claim in ("Of 100 such cases", 'class="probability"', 'class="scale"', "leans to"):
+    for claim in ("of 100 such cases", 'class="probability"', 'class="scale"', "leans to"):
         assert claim not in response.text
     answer = client.post("/predict", json={"features": {**MALIGNANT_BY_NAME, "mean radius": 1e9}})
     low, high = answer.json()["interval_malignant"]
     assert f"(90 % interval {span(low, high)})" in response.text
     assert '<a href="#mean-radius">Mean radius</a>: 1e9 (6.981 to 28.11)</li>' in response.text
     assert "The model has no basis for this case" in response.text
+    assert "The measurements contradict one another" in response.text
+    assert "Look for swapped, shifted or mistyped values:" in response.text
+    assert re.search(
+        r'<a href="#mean-area">Mean area</a> does not fit the mean radius: ', response.text
+    )
 
 
 def test_a_number_that_can_be_read_in_two_ways_is_asked_for(client: httpx2.Client) -> None:
@@ -144,8 +149,7 @@ def test_an_uncertain_answer_does_not_rule_out_the_other(client: httpx2.Client) 
         client, dict(re.findall(r'name="([^"]+)" value="([^"]+)" type="text"', example))
     )
     assert "The model leans to malignant" in response.text
-    assert "the other answer is not ruled out" in response.text
-    assert "could as well" not in response.text
+    assert "The 90 % interval lies on both sides of the threshold." in response.text
 
 
 @pytest.mark.parametrize("name", ["benign", "malignant", "borderline"])
@@ -186,8 +190,15 @@ def test_a_result_says_all_it_must(client: httpx2.Client, classifier: Classifier
     answer = client.post("/predict", json={"features": MALIGNANT_BY_NAME}).json()
     low, high = answer["interval_malignant"]
     assert f"90 % interval {100 * low:.1f} to {100 * high:.1f} %" in text
-    assert re.search(r"Of 100 such cases, <strong>about 99</strong> are malignant", text)
-    assert "among cases like the data set’s, 37 % of them malignant" in text
+    assert "estimates that of 100 such cases <strong>about 99</strong> are malignant" in text
+    near = re.search(r"The 30 labelled cases .* got ([\d.]+) to ([\d.]+) % from models that", text)
+    assert near
+    assert near[1] < f"{100 * answer['probability_malignant']:.1f}" < near[2]
+    assert "30 of them are malignant, 100.0 % (88.6 to 100.0)" in text
+    assert "Benign is ruled out: only 2 % of benign cases are answered so." in text
+    measured = classifier.manifest.verdict_shares["unseen"]
+    assert f"{share_with_interval(measured['malignant'].wrong)} of the malignant ones are" in text
+    assert f"{share_with_interval(measured['benign'].uncertain)} uncertain" in text
     (point,) = (p for p in classifier.manifest.operating_points if p.threshold == 0.5)
     for figure in (point.sensitivity, point.specificity):
         shown = f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
@@ -234,7 +245,7 @@ def test_a_label_is_kept_shown_and_saved(client: httpx2.Client) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     content = urlencode({**TYPED, "case": "P-7"})
     saved = client.post("/export?format=csv", content=content, headers=headers)
-    assert saved.text.splitlines()[1].startswith("P-7,,malignant,malignant,0,")
+    assert saved.text.splitlines()[1].startswith("P-7,,malignant,benign is ruled out: ")
     assert "result-P-7-" in saved.headers["content-disposition"]
     assert '<h1 id="title">Your case</h1>' in submit(client, TYPED).text
     assert 'name="case" value="P-7"' in submit(client, {"case": "P-7"}).text

@@ -5,15 +5,17 @@ import io
 import json
 
 import msgspec
+import numpy as np
 import pytest
 
 from bc_model.answer_table import COLUMNS, INTENDED_USE
+from bc_model.arrays import MALIGNANT
 from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
 from bc_model.metrics import wilson
 from bc_model.predictor import ModelArrays
-from web.result import Result, Results, chart, result_as_csv, result_as_json
+from web.result import NEAREST, Result, Results, chart, result_as_csv, result_as_json
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +82,25 @@ def test_the_json_holds_everything_and_what_it_is_for(result: Result) -> None:
     assert content["intended_use"] == INTENDED_USE
     assert content["case"] == "P-7"
     assert json.loads(result_as_json(result, ""))["case"] is None
-    assert content["verdict"] == result.answer.verdict
+    assert content["answer"]["verdict"] == result.answer.verdict
     assert content["answer"] == built_in["answer"]
     assert content["measured_at_threshold"] == built_in["point"]
+    assert content["measured_verdicts"] == built_in["verdict_shares"]
+    assert content["measured_near"] == built_in["observed"]
     assert content["support_share"] == built_in["support_share"]
     assert content["explanation"] == built_in["explanation"]
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.02, 0.5, 0.999, 1.0])
+def test_the_nearest_labelled_cases_are_counted(
+    classifier: Classifier, reference: Reference, probability: float
+) -> None:
+    answers = reference.out_of_fold.mean(axis=0)
+    nearest = np.argsort(np.abs(answers - probability))[:NEAREST]
+    observed = Results(classifier, reference)._observed_near(probability)
+    assert (observed.low, observed.high) == (answers[nearest].min(), answers[nearest].max())
+    malignant = int((reference.targets[nearest] == MALIGNANT).sum())
+    assert (observed.cases, observed.share_of_malignant) == (NEAREST, wilson(malignant, NEAREST))
 
 
 def test_the_csv_holds_the_answer_and_the_values(
