@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from bc_model.dataset import Dataset
 from tests.cases import MALIGNANT
 from tests.cluster.conftest import (
     APPLIED,
@@ -23,7 +24,7 @@ from tests.cluster.conftest import (
     watched_readiness,
 )
 from tests.pod_security import violated
-from tests.roles.test_site import changes
+from tests.roles.test_site import changes, reversed_table
 
 URL = f"http://127.0.0.1:{NODE_PORT}"
 
@@ -40,6 +41,27 @@ def test_check_mode_on_an_empty_cluster(checkout: Deployed) -> None:
     result = checkout.on_cluster("site.yml", "--check", monitoring_enabled=True)
     assert result.returncode == 0, result.stdout
     assert NAMESPACE not in kubectl("get", "namespaces")
+
+
+def fails_for_its_answers(site: Deployed, small: Dataset) -> str:
+    """Train on reversed labels and deploy; return what the last task says."""
+    settings = reversed_table(small, site.directory)
+    result = site.on_cluster("site.yml", **settings, model_trust_labels=True)
+    assert result.returncode != 0
+    last = re.sub(r"\s+", " ", result.stdout[result.stdout.rindex("TASK [") :])
+    assert "expected malignant" in last
+    assert "reversed.csv: 16 cases labelled M are read as malignant" in last
+    return last
+
+
+def test_first_model_that_answers_wrongly_is_not_served(checkout: Deployed, small: Dataset) -> None:
+    current = checkout.directory / "artifacts" / "current"
+    former = current.readlink()
+    current.unlink()
+    assert "In use now: no model." in fails_for_its_answers(checkout, small)
+    assert not current.exists()
+    assert kubectl("get", "deployments") == ""
+    current.symlink_to(former)
 
 
 def test_from_nothing_to_a_prediction(deployed: Deployed) -> None:
@@ -226,6 +248,17 @@ def test_rollback_leaves_nothing_to_change(deployed: Deployed) -> None:
     result = deployed.on_cluster("site.yml")
     assert result.returncode == 0, result.stdout
     assert changes(result.stdout) == 0
+
+
+def test_model_that_answers_wrongly_makes_way_for_the_former(
+    deployed: Deployed, image: str, small: Dataset
+) -> None:
+    former = (deployed.directory / "artifacts" / "current").resolve().name
+    assert f"In use now: {former}." in fails_for_its_answers(deployed, small)
+    assert (deployed.directory / "artifacts" / "current").resolve().name == former
+    pods = read("pods", "--selector=version=stable")["items"]
+    running = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    assert {pod["spec"]["containers"][0]["image"] for pod in running} == {image}
 
 
 def test_run_after_an_interrupted_one_goes_back_to_what_is_ready(
