@@ -186,12 +186,12 @@ class Classifier:
             cautions.append(Caution("out_of_range", feature.name, detail))
         for place in np.flatnonzero(scores.below_mean[row]):
             name = f"worst {MEASUREMENTS[place].name}"
-            detail = "is below the mean, though it is the mean of the three largest values"
+            detail = "below its mean, though it is the mean of the three largest values"
             cautions.append(Caution("inconsistent", name, detail))
         for place in np.flatnonzero(scores.out_of_proportion[row]):
             name, radius, formula = RATIOS[place]
             low, high = self._ratio_limits[:, place]
-            detail = f"does not fit the {radius}: {formula} is not within {low:.2f} to {high:.2f}"
+            detail = f"does not fit the {radius}; {formula} is not within {low:.2f} to {high:.2f}"
             cautions.append(Caution("inconsistent", name, detail))
         if not scores.has_basis[row]:
             cautions.append(Caution("no_basis", None, NO_BASIS))

@@ -50,7 +50,7 @@ def test_what_does_not_fit_its_radius_is_named(
     found = [caution for caution in answer.warnings if caution.code == "inconsistent"]
     low, high = arrays.ratio_limits[:, place]
     _, radius, formula = RATIOS[place]
-    detail = f"does not fit the {radius}: {formula} is not within {low:.2f} to {high:.2f}"
+    detail = f"does not fit the {radius}; {formula} is not within {low:.2f} to {high:.2f}"
     assert found == [Caution("inconsistent", name, detail)]
     assert answer.verdict == "uncertain"
 
@@ -67,7 +67,7 @@ def test_swapped_means_and_worst_values_are_uncertain(
     assert cautions[0] == Caution(
         "inconsistent",
         "worst radius",
-        "is below the mean, though it is the mean of the three largest values",
+        "below its mean, though it is the mean of the three largest values",
     )
 
 

@@ -107,7 +107,7 @@ def test_warnings_and_uncertainty_are_shown(client: httpx2.Client) -> None:
     assert "The measurements contradict one another" in response.text
     assert "Look for swapped, shifted or mistyped values:" in response.text
     assert re.search(
-        r'<a href="#mean-area">Mean area</a> does not fit the mean radius: ', response.text
+        r'<a href="#mean-area">Mean area</a>: does not fit the mean radius; ', response.text
     )
 
 
