@@ -1,14 +1,17 @@
 """The service. ``python app.py`` starts it; ``python app.py --help`` lists its settings."""
 
 import argparse
+import hashlib
+import logging
 import os
 import sys
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -16,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
+from starlette.types import Receive, Scope, Send
 
 import bc_model
 from bc_model.answer_table import INTENDED_USE
@@ -28,14 +32,28 @@ from web.middleware import ObserveRequests, ProblemResponder
 from web.openapi import ExplainedAnswer, Health, Status, openapi_document
 from web.pages import Pages
 from web.problems import KINDS, ProblemError
-from web.requests import JSON, FeatureDecoder, media_type, prefers, read_body
-from web.scoring import Scorer
+from web.protocol import LimitedProtocol
+from web.requests import JSON, BodyReader, FeatureDecoder, accepted, media_type, prefers
+from web.scoring import BatchQueue, Scorer
 from web.server import DrainingServer, log_config
 from web.settings import Settings, SettingsError, describe_settings, load_settings
 
 HERE = Path(__file__).parent
 
 html = Jinja2Templates(HERE / "templates")
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the address of a static file, which is another when its content is."""
+    digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()
+    return f"/static/{name}?v={digest[:8]}"
+
+
+html.env.globals["asset"] = asset
+
+ARRIVING_BODIES = 32
+"""So many of the largest bodies may be held while they arrive."""
 
 # Swagger UI and ReDoc set styles and load images of their own making, and ReDoc starts a worker.
 DOCS_POLICY = (
@@ -49,6 +67,23 @@ def json_response(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
+class Assets(StaticFiles):
+    """Static files, each answered whole: a range of a stylesheet is of no use to anybody."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as if no range was asked for."""
+        scope["headers"] = [field for field in scope["headers"] if field[0] != b"range"]
+        await super().__call__(scope, receive, send)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Let the file be kept if its address names its content."""
+        response = await super().get_response(path, scope)
+        is_versioned = scope["query_string"].startswith(b"v=")
+        keep = "public, max-age=31536000, immutable" if is_versioned else "no-cache"
+        response.headers["Cache-Control"] = keep
+        return response
+
+
 class Service:
     """The API's handlers, and what they share."""
 
@@ -59,10 +94,15 @@ class Service:
         self.settings = settings
         self.classifier = classifier
         self.metrics = metrics
-        self._scorer = Scorer(classifier, metrics)
+        self._queue = BatchQueue(settings.max_batches, settings.max_waiting_batches)
+        self._bodies = BodyReader(ARRIVING_BODIES * settings.max_body_bytes)
+        self._scorer = Scorer(classifier, metrics, self._queue)
         self._decoder = FeatureDecoder(classifier.manifest.features)
         self._batches = BatchDecoder(classifier.manifest.features, settings.max_batch_rows)
-        self.pages = Pages(html, settings, classifier, reference, self._scorer, self._batches)
+        self.pages = Pages(
+            html, settings, classifier, reference, self._scorer, self._batches,
+            self._bodies, self._queue,
+        )  # fmt: skip
         self._openapi = openapi_document()
 
     def routes(self) -> list[Route | Mount]:
@@ -81,7 +121,7 @@ class Service:
             Route("/docs", self.swagger),
             Route("/redoc", self.redoc),
             Route("/problems/{kind}", self.problem),
-            Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
+            Mount("/static", Assets(directory=HERE / "static"), name="static"),
         ]
 
     async def predict(self, request: Request) -> Response:
@@ -91,13 +131,17 @@ class Service:
     async def predict_batch(self, request: Request) -> Response:
         """POST /predict/batch."""
         sent = media_type(request, JSON, CSV, NPY)
-        body = await read_body(request, self.settings.max_body_bytes)
-        batch = await run_in_threadpool(self._batches.decode, sent, body)
-        answers = await self._scorer.answers(request, batch.X)
-        if prefers(request.headers.get("accept", ""), CSV):
-            content = as_csv(self.classifier, batch, answers)
-            return Response(content, headers={"Content-Type": "text/csv; charset=utf-8"})
-        return json_response(BatchAnswer(INTENDED_USE, answers))
+        body = await self._bodies.read(request, self.settings.max_body_bytes)
+        async with self._queue.turn(request):
+            batch = await self._queue.run(self._batches.decode, sent, body)
+            answers = await self._scorer.answers(request, batch.X)
+            if prefers(accepted(request), CSV):
+                content = await self._queue.run(as_csv, self.classifier, batch, answers)
+                headers = {"Content-Type": "text/csv; charset=utf-8", "Vary": "Accept"}
+                return Response(content, headers=headers)
+            response = await self._queue.run(json_response, BatchAnswer(INTENDED_USE, answers))
+            response.headers["Vary"] = "Accept"
+            return response
 
     async def explain(self, request: Request) -> Response:
         """POST /explain."""
@@ -132,8 +176,8 @@ class Service:
 
     async def exposition(self, request: Request) -> Response:
         """GET /metrics."""
-        content, content_type = self.metrics.exposition(request.headers.get("accept", ""))
-        return Response(content, headers={"Content-Type": content_type})
+        content, content_type = self.metrics.exposition(accepted(request))
+        return Response(content, headers={"Content-Type": content_type, "Vary": "Accept"})
 
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json."""
@@ -158,7 +202,7 @@ class Service:
 
     async def _case(self, request: Request) -> FloatArray:
         media_type(request, JSON)
-        body = await read_body(request, self.settings.max_body_bytes)
+        body = await self._bodies.read(request, self.settings.max_body_bytes)
         return self._decoder.decode(body)
 
 
@@ -207,16 +251,20 @@ def main() -> None:
         app = create_app(settings)
     except (SettingsError, ArtifactError) as error:
         sys.exit(f"app.py: {error}")
+    logging.captureWarnings(capture=True)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         log_config=log_config(settings.log_level),
+        http=partial(LimitedProtocol, settings),  # type: ignore[arg-type]  # a class
+        ws="none",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    DrainingServer(config, app, settings.drain_seconds).run()
+    with suppress(KeyboardInterrupt):  # which the server has taken as a signal to stop
+        DrainingServer(config, app, settings.drain_seconds).run()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Gives every request an id, a log line, metrics and security headers, and answers errors."""
 
+import asyncio
 import logging
 import re
 import secrets
@@ -7,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-import anyio
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.metrics import Metrics
 from web.problems import KINDS, REJECTIONS, FieldError, ProblemDetails, ProblemError
-from web.requests import RequestContext, prefers, request_context
+from web.requests import PROBLEM_JSON, RequestContext, accepted, prefers, request_context
 
 UNMATCHED = "unmatched"
 """The endpoint label of a request that no route took."""
@@ -29,6 +29,7 @@ TRAFFIC_HEADER, GENERATED = "X-Traffic", "generated"
 """The header that marks generated traffic; the metrics keep its requests apart."""
 
 SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
         "object-src 'none'"
@@ -36,13 +37,6 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-LINGER_BYTES = 64 * 2**20
-LINGER_SECONDS = 5
-"""How much of a refused body is still read, and for how long.
-
-A client that is cut off while it sends does not see the answer.
-"""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_PATH_LOGGED = 200
@@ -72,23 +66,20 @@ class ProblemResponder:
         response.headers.update(refusal.headers or {})
         return response
 
-    def internal_error(self, request: Request) -> Response:
-        """Answer a request that the service failed on; the cause is for the log alone."""
-        detail = "The cause is in the service's log, under this request id."
-        return self._response(request, "internal-error", detail)
-
     def _response(
         self, request: Request, kind: str, detail: str, errors: list[FieldError] | None = None
     ) -> Response:
         status, title, remedy = KINDS[kind]
         instance = f"urn:request:{request_context(request).id}"
         details = ProblemDetails(f"/problems/{kind}", title, status, detail, instance, errors or [])
-        if prefers(request.headers.get("accept", ""), "text/html"):
+        if prefers(accepted(request), "text/html"):
             response = self._page(request, details, remedy)
         else:
             content = msgspec.json.encode(details)
-            response = Response(content, status, media_type="application/problem+json")
+            response = Response(content, status, media_type=PROBLEM_JSON)
         response.headers["Vary"] = "Accept"
+        if status == 503:
+            response.headers["Retry-After"] = "1"
         return response
 
 
@@ -112,8 +103,6 @@ class Exchange:
         self._send = send
         self._answered = answered
         self._started = time.perf_counter()
-        self._received_bytes = 0
-        self._is_received = False
         self._is_ended = False
 
     @property
@@ -122,18 +111,20 @@ class Exchange:
         return time.perf_counter() - self._started
 
     async def receive(self) -> Message:
-        """Return the next message of the request."""
+        """Return the next message of the request.
+
+        Raises:
+            ProblemError: the protocol has refused the rest of the body.
+        """
         message = await self._receive()
-        self._received_bytes += len(message.get("body", b""))
-        self._is_received = not message.get("more_body", False)
+        if refusal := self.scope["state"].get("refusal"):
+            raise refusal
         return message
 
     async def send(self, message: Message) -> None:
         """Send a message of the answer, with the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self.status >= 400:
-                await self._receive_the_rest()
             self._add_headers(MutableHeaders(scope=message))
         elif not message.get("more_body"):
             self.end()  # before the end is sent: who has the answer finds it counted
@@ -144,11 +135,6 @@ class Exchange:
         if not self._is_ended:
             self._is_ended = True
             self._answered(self)
-
-    async def _receive_the_rest(self) -> None:
-        with anyio.move_on_after(LINGER_SECONDS):
-            while not self._is_received and self._received_bytes < LINGER_BYTES:
-                await self.receive()
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.context.id
@@ -182,16 +168,28 @@ class ObserveRequests:
         exchange = Exchange(scope, receive, send, self._record)
         with self._metrics.in_progress.track_inprogress():
             try:
+                if refusal := scope["state"].get("refusal"):
+                    raise refusal
                 await self._app(scope, exchange.receive, exchange.send)
             except ClientDisconnect:
                 exchange.status = CLIENT_CLOSED_REQUEST
+            except ProblemError as refusal:
+                await self._answer(exchange, refusal)
+            except asyncio.CancelledError:
+                detail = "The service is stopping, and the request was not done in time."
+                await self._answer(exchange, ProblemError("overloaded", detail))
             except Exception:
                 fields = {"request_id": exchange.context.id}
                 logger.exception("failed", extra={"fields": fields})
-                if not exchange.status:
-                    response = self._problems.internal_error(Request(scope))
-                    await response(scope, exchange.receive, exchange.send)
+                detail = "The cause is in the service's log, under this request id."
+                await self._answer(exchange, ProblemError("internal-error", detail))
             exchange.end()
+
+    async def _answer(self, exchange: Exchange, problem: ProblemError) -> None:
+        """Answer with a problem, unless an answer has been started."""
+        if not exchange.status:
+            response = await self._problems.on_problem(Request(exchange.scope), problem)
+            await response(exchange.scope, exchange.receive, exchange.send)
 
     def _record(self, exchange: Exchange) -> None:
         scope, context, status = exchange.scope, exchange.context, exchange.status

@@ -22,20 +22,30 @@ class Kind(NamedTuple):
 
 KINDS = {
     "malformed-json": Kind(400, "The body is not JSON", "Send one JSON object in UTF-8."),
+    "malformed-request": Kind(400, "The request is not HTTP", "Send a request of HTTP/1.1."),
     "not-found": Kind(404, "Not found", "See /docs for the routes."),
     "method-not-allowed": Kind(
         405, "The method is not allowed", "Use a method that the Allow header names."
     ),
+    "request-timeout": Kind(408, "The request came too slowly", "Send it again, and faster."),
     "body-too-large": Kind(413, "The body is too large", "Send less in one request."),
     "too-many-rows": Kind(413, "The body has too many rows", "Send fewer cases in one request."),
+    "target-too-long": Kind(414, "The target is too long", "Send values in the body."),
     "unsupported-media-type": Kind(
         415, "The content type is not supported", "Send a Content-Type that detail names."
     ),
     "invalid-values": Kind(
         422, "Values are missing or wrong", "Correct every field that errors lists."
     ),
+    "head-too-large": Kind(431, "The head is too large", "Send fewer and shorter header fields."),
     "internal-error": Kind(
         500, "The service failed", "Report the request id; the log has the cause."
+    ),
+    "not-implemented": Kind(
+        501, "The transfer coding is not supported", "Send the body as it is, or chunked."
+    ),
+    "overloaded": Kind(
+        503, "The service has too much to do", "Send it again after Retry-After seconds."
     ),
 }
 REJECTIONS = (

@@ -1,15 +1,24 @@
 """uvicorn, draining before it stops so that no request is lost, and logging in lines of JSON."""
 
+import asyncio
 import logging
+import signal
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+
+from web.protocol import LimitedProtocol
+
+TICKS_A_CHECK = 10
+"""How often uvicorn calls `on_tick` between two looks at the connections: a second in all."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -27,16 +36,31 @@ class DrainingServer(uvicorn.Server):
         self._drain_seconds = drain_seconds
         self._stop: tuple[float, int] | None = None
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals of a terminal that goes, too, unless they are ignored (nohup)."""
+        for sig in (signal.SIGHUP, signal.SIGQUIT):
+            if signal.getsignal(sig) is not signal.SIG_IGN:
+                signal.signal(sig, self.handle_exit)
+        with super().capture_signals():
+            yield
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Start draining, or stop when that is under way already."""
+        """Start draining, stop when that is under way, and wait for nobody when that is, too."""
         if self._stop is None and self._drain_seconds:
             self._stop = (time.monotonic() + self._drain_seconds, sig)
             self._state.draining = True
+        elif self.should_exit:
+            self.force_exit = True
         else:
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """Stop when the draining is over; uvicorn calls this ten times a second."""
+        """Look at the connections, and stop when the draining is over; ten times a second."""
+        if counter % TICKS_A_CHECK == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                cast(LimitedProtocol, connection).check(now)
         if self._stop is not None and not self.should_exit:
             deadline, sig = self._stop
             if time.monotonic() >= deadline:

@@ -47,6 +47,36 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_batch_rows: Annotated[
         int, Meta(ge=1, le=2**20, description="most cases in one request")
     ] = 5000
+    max_head_bytes: Annotated[
+        int, Meta(ge=1024, le=2**20, description="largest head of a request")
+    ] = 2**16
+    max_head_fields: Annotated[
+        int, Meta(ge=1, le=10_000, description="most header fields of a request")
+    ] = 100
+    max_target_bytes: Annotated[
+        int, Meta(ge=64, le=2**16, description="longest target of a request, with its query")
+    ] = 2**13
+    max_refused_bytes: Annotated[
+        int, Meta(ge=0, le=2**40, description="how much of a refused body is taken before the end")
+    ] = 2**26
+    max_connections: Annotated[
+        int, Meta(ge=1, le=100_000, description="most connections at a time")
+    ] = 1000
+    max_batches: Annotated[
+        int, Meta(ge=1, le=1000, description="most batches that are worked on at a time")
+    ] = 2
+    max_waiting_batches: Annotated[
+        int, Meta(ge=0, le=100_000, description="most batches that wait for that")
+    ] = 16
+    head_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="how long the head of a request may take")
+    ] = 10
+    idle_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="how long a body, or who reads an answer, may pause")
+    ] = 30
+    keep_alive_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="how long a connection may wait for a next request")
+    ] = 5
     drain_seconds: Annotated[
         int, Meta(ge=0, le=3600, description="how long to go on answering after SIGTERM")
     ] = 0

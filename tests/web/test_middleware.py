@@ -1,6 +1,7 @@
 """Id, log line, metrics and headers of every request, and the answer to a failure inside."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -57,7 +58,17 @@ def test_any_other_is_replaced(client: httpx2.Client, sent: str) -> None:
 def test_security_headers_are_everywhere(client: httpx2.Client, path: str) -> None:
     headers = client.get(path).headers
     for name, value in SECURITY_HEADERS.items():
-        assert headers[name] == value
+        if name != "Cache-Control":
+            assert headers[name] == value
+    assert headers["Cache-Control"] == ("no-cache" if "static" in path else "no-store")
+
+
+def test_a_static_file_may_be_kept_under_the_name_of_its_content(client: httpx2.Client) -> None:
+    (address,) = re.findall(r'href="(/static/style\.css\?v=[0-9a-f]{8})"', client.get("/").text)
+    response = client.get(address, headers={"Range": "bytes=0-9"})
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert response.status_code == 200
+    assert len(response.content) > 1000
 
 
 def test_a_request_is_one_line_of_json_without_its_values(
