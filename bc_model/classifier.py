@@ -3,6 +3,8 @@
 Only NumPy and msgspec are imported.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Self
 
@@ -10,7 +12,7 @@ import msgspec
 import numpy as np
 
 from bc_model import artifact
-from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
+from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray, IntArray
 from bc_model.artifact import Manifest
 from bc_model.consistency import RATIOS
 from bc_model.explanation import Explainer
@@ -100,6 +102,7 @@ class Classifier:
         self.names = [feature.name for feature in manifest.features]
         self._predictor = Predictor(arrays)
         self._ratio_limits = arrays.ratio_limits
+        self._lowest, self._highest = arrays.lowest, arrays.highest
         self._reasons = Reasons(manifest.verdict, threshold)
         self._explainer = Explainer(arrays)
         measurements = [feature.measurement for feature in manifest.features]
@@ -121,11 +124,19 @@ class Classifier:
         """Return the answers to ``X`` (n, 30) as arrays."""
         return self._predictor.score(X)
 
-    def answers(self, X: FloatArray) -> list[Answer]:
-        """Return the answer to each case of ``X`` (n, 30), finite and not negative."""
+    def answers(self, X: FloatArray, most_warnings: int | None = None) -> list[Answer]:
+        """Return the answer to each case of ``X`` (n, 30), finite and not negative.
+
+        At most ``most_warnings`` of the values of a case are listed, the others counted.
+        """
         scores = self.score(X)
         doubted = doubts(scores, self.manifest.verdict, self.threshold)
-        return [self._answer(X, scores, doubted[row], row) for row in range(len(X))]
+        return [self._answer(X, scores, doubted[row], row, most_warnings) for row in range(len(X))]
+
+    def outside(self, X: FloatArray) -> IntArray:
+        """Return how many of ``X`` (n, 30) are outside the training range, by feature (30,)."""
+        counts: IntArray = ((self._lowest > X) | (self._highest < X)).sum(axis=0)
+        return counts
 
     def explain(self, x: FloatArray) -> Explanation:
         """Return what each value of ``x`` (30,) contributes to its answer."""
@@ -157,7 +168,9 @@ class Classifier:
             ],
         )
 
-    def _answer(self, X: FloatArray, scores: Scores, doubted: BoolArray, row: int) -> Answer:
+    def _answer(
+        self, X: FloatArray, scores: Scores, doubted: BoolArray, row: int, most_warnings: int | None
+    ) -> Answer:
         malignant = float(scores.malignant[row])
         is_malignant = malignant >= self.threshold
         diagnosis: Diagnosis = "malignant" if is_malignant else "benign"
@@ -172,30 +185,37 @@ class Classifier:
             reasons=self._reasons.of(diagnosis, doubted),
             threshold=self.threshold,
             model_version=self.manifest.model_version,
-            warnings=self._warnings(X, scores, row),
+            warnings=self._warnings(X, scores, row, most_warnings),
         )
 
-    def _warnings(self, X: FloatArray, scores: Scores, row: int) -> list[Caution]:
-        cautions = []
+    def _warnings(self, X: FloatArray, scores: Scores, row: int, most: int | None) -> list[Caution]:
+        values = self._value_warnings(X, scores, row)
+        cautions = list(islice(values, most))
+        more = sum(1 for _ in values)
+        if more:
+            code, detail = cautions[-1].code, f"{more} more warnings of values"
+            cautions.append(Caution(code, None, detail))
+        if not scores.has_basis[row]:
+            cautions.append(Caution("no_basis", None, NO_BASIS))
+        return cautions
+
+    def _value_warnings(self, X: FloatArray, scores: Scores, row: int) -> Iterator[Caution]:
         for column in np.flatnonzero(scores.outside[row]):
             feature = self.manifest.features[column]
             detail = (
                 f"{X[row, column]:g} is outside the training range, "
                 f"{feature.minimum:g} to {feature.maximum:g}"
             )
-            cautions.append(Caution("out_of_range", feature.name, detail))
+            yield Caution("out_of_range", feature.name, detail)
         for place in np.flatnonzero(scores.below_mean[row]):
             name = f"worst {MEASUREMENTS[place].name}"
             detail = "below its mean, though it is the mean of the three largest values"
-            cautions.append(Caution("inconsistent", name, detail))
+            yield Caution("inconsistent", name, detail)
         for place in np.flatnonzero(scores.out_of_proportion[row]):
             name, radius, formula = RATIOS[place]
             low, high = self._ratio_limits[:, place]
             detail = f"does not fit the {radius}; {formula} is not within {low:.2f} to {high:.2f}"
-            cautions.append(Caution("inconsistent", name, detail))
-        if not scores.has_basis[row]:
-            cautions.append(Caution("no_basis", None, NO_BASIS))
-        return cautions
+            yield Caution("inconsistent", name, detail)
 
 
 def _intervals(values: FloatArray) -> list[tuple[float, float]]:

@@ -18,7 +18,7 @@ from bc_model.classifier import Classifier
 from bc_model.csv_cases import Case, CaseReader, name_of, open_cases
 from bc_model.data_problems import DataError
 
-CHUNK = 1000
+CHUNK = 1024
 
 
 def predict_csv(

@@ -125,7 +125,7 @@ class BatchDecoder:
     def _from_json(self, body: bytes) -> FloatArray:
         try:
             instances = self._decode(body).instances
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self.from_json_thoroughly(body)
         self._check_rows(len(instances))
         rows = values_of(instances, body)
@@ -141,7 +141,11 @@ class BatchDecoder:
             raise _refusal("is not a NumPy array file of version 1 or 2") from error
         if dtype.kind not in "iuf":
             raise _refusal(f"holds {dtype}; needs whole or floating-point numbers")
-        if len(shape) != 2 or shape[1] != FEATURE_COUNT or not shape[0]:
+        if (
+            [type(size) for size in shape] != [int, int]
+            or shape[1] != FEATURE_COUNT
+            or not shape[0]
+        ):
             raise _refusal(f"has shape {shape}; needs (n, {FEATURE_COUNT}) with at least one row")
         self._check_rows(shape[0])
         # What the header promises is allocated before it is read, so the promise is checked first.

@@ -28,7 +28,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from bc_model.arrays import FloatArray
+from bc_model.arrays import FloatArray, IntArray
 from bc_model.artifact import Reference
 from bc_model.classifier import Answer
 from bc_model.drift import BINS, PROBABILITY_BUCKETS, bin_counts, score_counts
@@ -108,11 +108,10 @@ class FeatureCounts(Collector):
         self._bins = np.zeros((len(names), BINS), dtype=np.int64)
         self._outside = np.zeros(len(names), dtype=np.int64)
 
-    def add(self, X: FloatArray, outside: Iterable[str]) -> None:
-        """Count the cases ``X`` (n, d), and a value out of range for each name in ``outside``."""
+    def add(self, X: FloatArray, outside: IntArray) -> None:
+        """Count the cases ``X`` (n, d), of which ``outside`` (d,) have a value out of range."""
         self._bins += bin_counts(X, self._edges)
-        for name in outside:
-            self._outside[self._names.index(name)] += 1
+        self._outside += outside
 
     def collect(self) -> Iterable[Metric]:
         """Return the families."""
@@ -250,26 +249,23 @@ class Metrics:
             for traffic in self._traffic.values():
                 traffic.expect(endpoint, method, statuses)
 
+    def scored(self, seconds: float) -> None:
+        """Count the time that it took to score the cases of a request."""
+        self._scoring.observe(seconds)
+
     def answered(
-        self, X: FloatArray, answers: Sequence[Answer], seconds: float, is_generated: bool
+        self, X: FloatArray, outside: IntArray, answers: Sequence[Answer], is_generated: bool
     ) -> None:
-        """Count the answers to the cases ``X`` (n, 30), which took ``seconds`` to score.
+        """Count the answers to the cases ``X`` (n, 30); ``outside`` (30,) are out of range.
 
         Generated cases are not users' cases, and say nothing about what comes in.
         """
-        self._scoring.observe(seconds)
         self._traffic[is_generated].answered(answers)
         if is_generated:
             return
         for answer in answers:
             self._uncertain.inc(answer.is_uncertain)
             self._unsupported.inc(not answer.has_basis)
-        outside = (
-            warning.feature
-            for answer in answers
-            for warning in answer.warnings
-            if warning.feature and warning.code == "out_of_range"
-        )
         self._features.add(X, outside)
 
     def requested(

@@ -1,6 +1,7 @@
 """The pages for people: one case, many cases, the model card; all work without JavaScript."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import PurePath
@@ -8,7 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -25,13 +26,14 @@ from bc_model.card_text import (
     shares_text,
     verdict_text,
 )
-from bc_model.classifier import Classifier
+from bc_model.classifier import Answer, Classifier
 from bc_model.metrics import calibration, operating_point
 from web import batch, formatting
 from web.form import (
     MULTIPART,
     URLENCODED,
     Form,
+    Upload,
     empty_form,
     example_form,
     filled_form,
@@ -39,12 +41,15 @@ from web.form import (
 )
 from web.paste import read_paste
 from web.problems import KINDS, ProblemDetails, ProblemError
-from web.requests import JSON, JsonCaseReader, media_type, read_body, request_context
+from web.requests import JSON, BodyReader, JsonCaseReader, media_type, request_context
 from web.result import Result, Results, choose_examples, result_as_csv, result_as_json
-from web.scoring import Scorer
+from web.scoring import BatchQueue, P, Scorer, T
 from web.settings import Settings
 
 ROC_POINTS = 120
+
+PAGE_THREADS = 2
+"""In which pages are rendered; batches have their own, and static files too."""
 
 DIGITS = 4
 """Significant digits of the numbers in tables that people save."""
@@ -61,6 +66,8 @@ class Pages:
         reference: Reference,
         scorer: Scorer,
         batches: batch.BatchDecoder,
+        bodies: BodyReader,
+        queue: BatchQueue,
     ) -> None:
         """Show ``classifier``, and cases beside those of ``reference``."""
         self._html = html
@@ -69,6 +76,9 @@ class Pages:
         self._reference = reference
         self._scorer = scorer
         self._batches = batches
+        self._bodies = bodies
+        self._queue = queue
+        self._threads = CapacityLimiter(PAGE_THREADS)
         self._results = Results(classifier, reference)
         self._examples = choose_examples(classifier, reference)
         self._json_cases = JsonCaseReader(classifier.manifest.features)
@@ -89,10 +99,10 @@ class Pages:
         if request.method == "POST":
             form = await self._form(request)
             result = None if form.errors else self._result(request, form)
-            return self._case_page(request, form, result)
+            return await self._case_page(request, form, result)
         example = self._examples.get(request.query_params.get("example", ""))
         form = example_form(features, example.x) if example else empty_form(features)
-        return self._show(request, "index.html", {"form": form, "example": example})
+        return await self._show(request, "index.html", {"form": form, "example": example})
 
     async def export(self, request: Request) -> Response:
         """POST /export: the result of a case as a file; its errors as the page shows them.
@@ -103,7 +113,7 @@ class Pages:
             return RedirectResponse("/", 303)
         form = await self._form(request)
         if form.errors:
-            return self._case_page(request, form, None)
+            return await self._case_page(request, form, None)
         result = self._result(request, form)
         if request.query_params.get("format") == "csv":
             content = result_as_csv(self._classifier, result, form.label, DIGITS)
@@ -113,50 +123,40 @@ class Pages:
     async def many_cases(self, request: Request) -> Response:
         """GET /batch: the form for a file; POST /batch: its results as a table or a download."""
         if request.method != "POST":
-            return self._show(request, "batch.html", {})
+            return await self._show(request, "batch.html", {})
         media_type(request, MULTIPART)
         most = self._settings.max_body_bytes
         try:
             # The form adds its boundaries, and sends the end of each line as two characters.
             form_bytes = 1024 + self._settings.max_batch_rows
             too_large = f"The file is larger than {most / 2**20:.3g} MB; split it."
-            body = await read_body(request, most + form_bytes, too_large)
+            body = await self._bodies.read(request, most + form_bytes, too_large)
             upload = await read_upload(request.headers, body)
-            cases = await run_in_threadpool(self._batches.from_csv, upload.content, "file")
+            async with self._queue.turn(request):
+                cases = await self._queue.run(self._batches.from_csv, upload.content, "file")
+                answers = await self._scorer.answers(request, cases.X)
+                return await self._queue.run(self._answers, request, upload, cases, answers)
         except ProblemError as problem:
             request_context(request).problem = problem.kind
             refusal = {"detail": problem.detail, "lines": problem.lines}
-            return self._show(request, "batch.html", refusal, KINDS[problem.kind].status)
-        answers = await self._scorer.answers(request, cases.X)
-        if upload.is_download:
-            table = batch.as_csv(self._classifier, cases, answers, DIGITS)
-            return _file(table, "answers", PurePath(upload.name).stem, "csv")
-        verdicts = [answer.verdict for answer in answers]
-        context = {
-            "answers": list(zip(cases.identifiers, verdicts, answers, strict=True)),
-            "counts": {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")},
-            "agreement": batch.agreement(cases, answers),
-            "sent": upload.content.decode("utf-8-sig"),
-            "name": upload.name,
-        }
-        return self._show(request, "batch.html", context)
+            return await self._show(request, "batch.html", refusal, KINDS[problem.kind].status)
 
     async def paste(self, request: Request) -> Response:
         """POST /paste: what pasted text holds, for the script that fills the form with it."""
         media_type(request, "text/plain")
-        body = await read_body(request, self._settings.max_body_bytes)
+        body = await self._bodies.read(request, self._settings.max_body_bytes)
         text = body.decode(errors="replace")
-        pasted = await run_in_threadpool(read_paste, text, self._json_cases)
+        pasted = await self._in_thread(read_paste, text, self._json_cases)
         return Response(msgspec.json.encode(pasted), media_type=JSON)
 
     async def card(self, request: Request) -> Response:
         """GET /model/card."""
-        return self._show(request, "card.html", self._card)
+        return await self._in_thread(lambda: self._page(request, "card.html", self._card))
 
     def problem(self, request: Request, details: ProblemDetails, remedy: str) -> Response:
         """Return a problem as a page."""
         context = {"problem": details, "remedy": remedy}
-        return self._show(request, "problem.html", context, details.status)
+        return self._page(request, "problem.html", context, details.status)
 
     @cached_property
     def _card(self) -> dict[str, Any]:
@@ -183,22 +183,46 @@ class Pages:
 
     async def _form(self, request: Request) -> Form:
         media_type(request, URLENCODED)
-        body = await read_body(request, self._settings.max_body_bytes)
-        return filled_form(self._classifier.manifest.features, body)
+        body = await self._bodies.read(request, self._settings.max_body_bytes)
+        return await self._in_thread(filled_form, self._classifier.manifest.features, body)
 
     def _result(self, request: Request, form: Form) -> Result:
         x = form.values
         return self._results.result(x, self._scorer.answer(request, x))
 
-    def _case_page(self, request: Request, form: Form, result: Result | None) -> Response:
+    async def _case_page(self, request: Request, form: Form, result: Result | None) -> Response:
         status = 200
         if form.errors:
             request_context(request).problem = "invalid-values"
             status = 422
         context = {"form": form, "result": result, "now": datetime.now(UTC)}
-        return self._show(request, "index.html", context, status)
+        return await self._show(request, "index.html", context, status)
 
-    def _show(
+    def _answers(
+        self, request: Request, upload: Upload, cases: batch.Batch, answers: list[Answer]
+    ) -> Response:
+        if upload.is_download:
+            table = batch.as_csv(self._classifier, cases, answers, DIGITS)
+            return _file(table, "answers", PurePath(upload.name).stem, "csv")
+        verdicts = [answer.verdict for answer in answers]
+        context = {
+            "answers": list(zip(cases.identifiers, verdicts, answers, strict=True)),
+            "counts": {name: verdicts.count(name) for name in ("malignant", "benign", "uncertain")},
+            "agreement": batch.agreement(cases, answers),
+            "sent": upload.content.decode("utf-8-sig"),
+            "name": upload.name,
+        }
+        return self._page(request, "batch.html", context)
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._threads)
+
+    async def _show(
+        self, request: Request, template: str, context: dict[str, Any], status: int = 200
+    ) -> Response:
+        return await self._in_thread(self._page, request, template, context, status)
+
+    def _page(
         self, request: Request, template: str, context: dict[str, Any], status: int = 200
     ) -> Response:
         context = {

@@ -1,6 +1,7 @@
 """Reading requests: headers, bodies, and cases in JSON, in a fast pass and in a thorough one."""
 
 import codecs
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from web.problems import (
     json_pointer,
 )
 
-JSON = "application/json"
+JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 
 MISSING = object()
 """Stands for a field that was not sent; None is what null was sent for."""
@@ -65,20 +66,52 @@ def request_context(request: Request) -> RequestContext:
     return cast(RequestContext, request.state.context)
 
 
-async def read_body(request: Request, limit: int, refusal: str = "") -> bytes:
-    """Return the request's body of at most ``limit`` bytes.
+class BodyReader:
+    """Reads bodies, which hold at most ``most_bytes`` together while they arrive.
 
-    Raises:
-        ProblemError: it is larger; ``refusal`` replaces the usual detail.
+    The one that has been arriving for the longest makes way, so that slow clients keep nobody out.
     """
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            detail = refusal or f"The body has more than {limit} bytes."
-            raise ProblemError("body-too-large", detail)
-    return b"".join(chunks)
+
+    def __init__(self, most_bytes: int) -> None:
+        """Read nothing yet."""
+        self._left = most_bytes
+        self._arriving: dict[int, bytearray] = {}
+        self._numbers = itertools.count()
+
+    async def read(self, request: Request, limit: int, refusal: str = "") -> bytes:
+        """Return the request's body of at most ``limit`` bytes.
+
+        Raises:
+            ProblemError: it is larger, with the detail ``refusal`` if there is one; or it had to
+                make way.
+        """
+        detail = refusal or f"The body has more than {limit} bytes."
+        if int(request.headers.get("content-length", "0")) > limit:
+            raise ProblemError("body-too-large", detail)  # before it is sent
+        number = next(self._numbers)
+        body = self._arriving[number] = bytearray()
+        try:
+            async for chunk in request.stream():
+                self._add(number, chunk)
+                if len(body) > limit:
+                    raise ProblemError("body-too-large", detail)
+            return bytes(body)
+        finally:
+            self._forget(number)
+
+    def _add(self, number: int, chunk: bytes) -> None:
+        if number in self._arriving:
+            self._arriving[number] += chunk
+            self._left -= len(chunk)
+        while self._left < 0:
+            self._forget(next(iter(self._arriving)))
+        if number not in self._arriving:
+            raise ProblemError("overloaded", "Many large bodies arrive, and this one too slowly.")
+
+    def _forget(self, number: int) -> None:
+        body = self._arriving.pop(number, bytearray())
+        self._left += len(body)
+        body.clear()
 
 
 def media_type(request: Request, *taken: str) -> str:
@@ -112,10 +145,16 @@ def _is_utf_8(charset: str) -> bool:
         return False
 
 
+def accepted(request: Request) -> str:
+    """Return what the client accepts, of all the lines that say so."""
+    return ", ".join(request.headers.getlist("accept"))
+
+
 def prefers(accept: str, wanted: str) -> bool:
     """Return whether ``accept`` names ``wanted``, and JSON not before it."""
     quality = dict(_weighted(part) for part in accept.lower().split(","))
-    return quality.get(wanted, 0.0) > 0 and quality[wanted] >= quality.get(JSON, 0.0)
+    json = max(quality.get(name, 0.0) for name in (JSON, PROBLEM_JSON))
+    return quality.get(wanted, 0.0) > 0 and quality[wanted] >= json
 
 
 def _weighted(part: str) -> tuple[str, float]:
@@ -157,7 +196,7 @@ class FeatureDecoder:
         """
         try:
             values = values_of([self._decode(body).features], body)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             values = None
         if values is None:
             return self.decode_thoroughly(body)

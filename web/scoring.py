@@ -1,38 +1,109 @@
-"""Scores cases, and counts the answers."""
+"""Scores cases and counts the answers: one case at once, batches in turn."""
 
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
 
 import numpy as np
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from anyio import CapacityLimiter, lowlevel, to_thread
+from starlette.requests import ClientDisconnect, Request
 
 from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
 from web.metrics import Metrics
+from web.problems import ProblemError
 from web.requests import request_context
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHUNK = 256
+"""Cases that are scored between two looks at whether the client is still there.
+
+As many as the model scores at once, so that every chunking gives the same digits.
+"""
+
+MOST_WARNINGS = 5
+"""Warnings with one case of a batch; its answer would be a hundred times its request otherwise."""
+
+
+class BatchQueue:
+    """Does the work on batches in threads: on so many at a time, while so many wait."""
+
+    def __init__(self, at_work: int, waiting: int) -> None:
+        """Have nothing to do yet."""
+        self._places = at_work + waiting
+        self._turns = CapacityLimiter(at_work)
+        self._threads = CapacityLimiter(at_work)
+
+    @asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """Wait for a turn, and keep it.
+
+        Raises:
+            ProblemError: too many are waiting.
+            ClientDisconnect: the client has not waited.
+        """
+        if not self._places:
+            raise ProblemError("overloaded", "Too many batches are waiting.")
+        self._places -= 1
+        try:
+            async with self._turns:
+                await check_connection(request)
+                yield
+        finally:
+            self._places += 1
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call ``function`` in a thread; only within a ``turn``."""
+        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._threads)
+
+
+async def check_connection(request: Request) -> None:
+    """Raise ClientDisconnect if nobody is there to be answered."""
+    if await request.is_disconnected():
+        raise ClientDisconnect
 
 
 class Scorer:
     """What every route that answers cases has in common."""
 
-    def __init__(self, classifier: Classifier, metrics: Metrics) -> None:
-        """Answer with ``classifier``, count in ``metrics``."""
+    def __init__(self, classifier: Classifier, metrics: Metrics, queue: BatchQueue) -> None:
+        """Answer with ``classifier``, batches in ``queue``, and count in ``metrics``."""
         self._classifier = classifier
         self._metrics = metrics
+        self._queue = queue
 
     def answer(self, request: Request, x: FloatArray) -> Answer:
         """Return the answer to one case (30,)."""
         X = x[np.newaxis]
         started = time.perf_counter()
         answers = self._classifier.answers(X)
-        seconds = time.perf_counter() - started
-        self._metrics.answered(X, answers, seconds, request_context(request).is_generated)
+        self._metrics.scored(time.perf_counter() - started)
+        self._count(request, X, answers)
         return answers[0]
 
     async def answers(self, request: Request, X: FloatArray) -> list[Answer]:
-        """Return the answers to ``X`` (n, 30), without keeping other requests waiting."""
-        started = time.perf_counter()
-        answers = await run_in_threadpool(self._classifier.answers, X)
-        seconds = time.perf_counter() - started
-        self._metrics.answered(X, answers, seconds, request_context(request).is_generated)
-        return answers
+        """Return the answers to ``X`` (n, 30), each with a few warnings; only in a turn.
+
+        Raises:
+            ClientDisconnect: the client went away before the end, and nothing is counted.
+        """
+        chunks = [X[start : start + CHUNK] for start in range(0, len(X), CHUNK)]
+        answers = []
+        seconds = 0.0
+        for chunk in chunks:
+            await check_connection(request)
+            started = time.perf_counter()
+            answers.append(await self._queue.run(self._classifier.answers, chunk, MOST_WARNINGS))
+            seconds += time.perf_counter() - started
+        self._metrics.scored(seconds)
+        for chunk, answered in zip(chunks, answers, strict=True):
+            self._count(request, chunk, answered)
+            await lowlevel.checkpoint()  # others have waited for a millisecond
+        return [answer for answered in answers for answer in answered]
+
+    def _count(self, request: Request, X: FloatArray, answers: list[Answer]) -> None:
+        outside = self._classifier.outside(X)
+        self._metrics.answered(X, outside, answers, request_context(request).is_generated)

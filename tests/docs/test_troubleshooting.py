@@ -24,7 +24,7 @@ from starlette.responses import Response
 import app
 from bc_model import __main__ as command
 from bc_model import artifact
-from bc_model.artifact import Feature, Manifest, Parameters, TrainingData, VerdictLimits
+from bc_model.artifact import Feature, Manifest
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
@@ -40,7 +40,7 @@ from tests.tables import labelled_rows, write_rows
 from web.batch import BatchDecoder
 from web.middleware import ProblemResponder
 from web.problems import ProblemError
-from web.requests import JSON, FeatureDecoder, RequestContext, media_type, read_body
+from web.requests import JSON, BodyReader, FeatureDecoder, RequestContext, media_type
 from web.server import DrainingServer, JsonFormatter
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -122,14 +122,12 @@ def start(
 
 
 @pytest.fixture
-def model_and_data(tmp_path: Path, small: Dataset, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    manifest = Manifest(
-        format=2, model_version="new", algorithm="", threshold=0.5, features=[],
-        data=TrainingData("", "", 0, 0, 0, 0, 0), parameters=Parameters(), cross_validation={},
-        unseen={}, operating_points=[], verdict=VerdictLimits(0.02, 0.1, 0.6), verdict_shares={},
-        blunders={}, libraries={}, files={},
-    )  # fmt: skip
-    new = artifact.publish(tmp_path, manifest, {"model.npz": Path.touch})
+def model_and_data(
+    tmp_path: Path, small: Dataset, manifest: Manifest, capsys: pytest.CaptureFixture[str]
+) -> list[str]:
+    new = artifact.publish(
+        tmp_path, replace(manifest, model_version="new"), {"model.npz": Path.touch}
+    )
     (new / "model.npz").write_text("altered")
     old = artifact.publish(tmp_path, replace(manifest, format=0, model_version="old"), {})
     table = tmp_path / "table.csv"
@@ -166,7 +164,7 @@ def requests(classifier: Classifier) -> list[str]:
     sent = Request({"type": "http", "headers": [(b"content-type", b"text/plain")]}, receive)
     attempts = (
         lambda: media_type(sent, JSON),
-        lambda: asyncio.run(read_body(sent, 1)),
+        lambda: asyncio.run(BodyReader(2).read(sent, 1)),
         lambda: one.decode(b"{"),
         lambda: one.decode(b'{"features": [1, "x"]}'),
         lambda: one.decode(b'{"features": {"mean radiu": 1}}'),
@@ -176,7 +174,8 @@ def requests(classifier: Classifier) -> list[str]:
     responder = ProblemResponder(lambda *_: Response())
     impossible = np.arange(30.0)[None, ::-1]
     cautions = [w.detail for answer in classifier.answers(impossible) for w in answer.warnings]
-    failure = bytes(responder.internal_error(sent).body).decode()
+    problem = ProblemError("internal-error", "")
+    failure = bytes(asyncio.run(responder.on_problem(sent, problem)).body).decode()
     return [*cautions, failure, *refusals(attempts, ProblemError)]
 
 

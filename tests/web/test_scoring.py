@@ -1,0 +1,118 @@
+"""Too many batches are refused at once, those admitted are answered, and nothing else waits."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app import ARRIVING_BODIES
+from bc_model.features import FEATURE_COUNT
+from scripts.running import running_service
+from tests.cases import MALIGNANT
+from tests.web.test_protocol import HOST, connect, metric, received, statuses
+from web.scoring import MOST_WARNINGS
+
+ROWS, LARGEST = 5000, 2**20
+
+
+@pytest.fixture(scope="module")
+def busy(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """A service that works on one batch while another waits."""
+    settings = {
+        "MAX_BATCHES": "1", "MAX_WAITING_BATCHES": "1", "IDLE_SECONDS": "20",
+    }  # fmt: skip
+    log = tmp_path_factory.mktemp("busy") / "log"
+    with running_service({"MODEL_DIR": str(model_dir), **settings}, log) as client:
+        yield client
+
+
+def worst_batch(rows: int) -> bytes:
+    """Cases of which every value brings a warning, in few bytes."""
+    return json.dumps(
+        {"instances": [[99999] * FEATURE_COUNT] * rows}, separators=(",", ":")
+    ).encode()
+
+
+def test_what_is_too_much_is_refused_at_once(busy: httpx2.Client) -> None:
+    def send(_: int) -> tuple[int, float]:
+        started = time.monotonic()
+        response = httpx2.post(
+            f"{busy.base_url}/predict/batch",
+            content=worst_batch(ROWS),
+            headers={"Content-Type": "application/json"},
+            trust_env=False,
+            timeout=60,
+        )
+        if response.status_code == 503:
+            assert response.headers["retry-after"] == "1"
+            assert response.json()["type"] == "/problems/overloaded"
+        else:
+            assert len(response.json()["predictions"]) == ROWS
+        return response.status_code, time.monotonic() - started
+
+    before = metric(busy, "app_prediction_latency_seconds_count")
+    with ThreadPoolExecutor(12) as pool:
+        outcomes = list(pool.map(send, range(12)))
+    answered = [status for status, _ in outcomes].count(200)
+    assert 2 <= answered < 12
+    assert {status for status, _ in outcomes} == {200, 503}
+    assert metric(busy, "app_prediction_latency_seconds_count") == before + answered
+    assert busy.post("/predict/batch", json={"instances": [MALIGNANT]}).status_code == 200
+
+
+def test_the_warnings_of_a_batch_are_bounded(client: httpx2.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = client.post("/predict/batch", content=worst_batch(2), headers=headers)
+    for answer in response.json()["predictions"]:
+        *listed, more, basis = answer["warnings"]
+        assert len(listed) == MOST_WARNINGS
+        assert more == {
+            "code": "out_of_range",
+            "feature": None,
+            "detail": "29 more warnings of values",  # 30 out of range and 4 ratios
+        }
+        assert basis["code"] == "no_basis"
+        assert answer["verdict"] == "uncertain"
+
+
+def test_nobody_computes_for_a_client_that_has_gone(busy: httpx2.Client) -> None:
+    body = worst_batch(ROWS)
+    fields = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    request = b"POST /predict/batch HTTP/1.1\r\n" + HOST + fields + body
+    answered = metric(busy, r'app_predictions_total\{prediction="malignant"\}')
+    gone = r'app_requests_total\{endpoint="/predict/batch",method="POST",status="499"\}'
+    before = metric(busy, gone, 0)
+    with closing(connect(busy)) as patient:
+        for connection in [patient, *(connect(busy) for _ in range(3))]:
+            connection.sendall(request)
+            time.sleep(0.05)
+            if connection is not patient:
+                connection.close()
+        assert statuses(received(patient, 30)[:100]) == [200]
+    deadline = time.monotonic() + 20
+    while metric(busy, gone, 0) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert metric(busy, r'app_predictions_total\{prediction="malignant"\}') == answered + ROWS
+
+
+def test_slow_bodies_make_way_for_others(busy: httpx2.Client) -> None:
+    body = "\n".join([",".join(["1.000"] * FEATURE_COUNT)] * ROWS).encode()
+    fields = f"Content-Type: text/csv\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    request = b"POST /predict/batch HTTP/1.1\r\n" + HOST + fields + body
+    clients = ARRIVING_BODIES * LARGEST // len(body) + 1
+    with ExitStack() as stack:
+        slow = [stack.enter_context(closing(connect(busy))) for _ in range(clients)]
+        for connection in slow:
+            connection.sendall(request[:-1])
+        headers = {"Content-Type": "text/csv"}
+        response = busy.post("/predict/batch", content=body, headers=headers, timeout=60)
+        assert response.status_code == 200
+        for connection, status in ((slow[0], 503), (slow[-1], 200)):
+            connection.sendall(request[-1:])
+            assert statuses(received(connection, 20)[:100]) == [status]
