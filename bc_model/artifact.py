@@ -4,27 +4,61 @@
 ``manifest.json`` names every other file with its SHA-256, and carries a checksum of itself.
 """
 
+import fcntl
 import hashlib
+import math
+import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Annotated, Any
+from zipfile import BadZipFile, ZipFile
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from bc_model.arrays import FloatArray
+from bc_model.features import FEATURE_COUNT, FEATURE_NAMES
 from bc_model.predictor import ModelArrays
 
 FORMAT = 2
 """Raised when a reader of the former format could not read what is written now."""
 
+LARGEST_FILE = 2**28
+"""Bytes of a file, or of one of its arrays, beyond which it is not ours."""
+
+NEEDED_BYTES = 2**24
+"""Space that there must be for a model; the one of 569 cases takes a tenth of it."""
+
+MODEL_SHAPES: dict[str, tuple[str | int, ...]] = {
+    "median": ("d",), "mean": ("d",), "scale": ("d",), "gamma": (), "cases": ("n", "d"),
+    "coefficients": ("refits", "n"), "intercepts": ("refits",), "closeness": ("n",),
+    "closeness_floor": (), "centres": (2, "d"), "whitening": ("d", "d"), "distance_limit": (),
+    "ratio_limits": (2, 4), "lowest": ("d",), "highest": ("d",),
+}  # fmt: skip
+REFERENCE_SHAPES: dict[str, tuple[str | int, ...]] = {
+    "edges": ("d", 9), "counts": ("d", 10), "cases": ("n", "d"), "targets": ("n",),
+    "unseen": ("n",), "malignant": ("n",), "out_of_fold": ("repeats", "n"),
+    "feature_thresholds": ("sizes",), "score_thresholds": ("sizes",),
+}  # fmt: skip
+"""The shapes of the arrays; a letter or word is a length that is the same everywhere."""
+
+_DTYPES: dict[str, type] = {"counts": np.int64, "targets": np.int64, "unseen": np.bool_}
+_SANE_VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
 MODEL, REFERENCE, MANIFEST = "model.npz", "reference.npz", "manifest.json"
 CURRENT = "current"
+
+
+Count = Annotated[int, Meta(ge=0)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Threshold = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class ArtifactError(Exception):
@@ -56,9 +90,13 @@ class Estimate(msgspec.Struct, frozen=True):
 class OperatingPoint(msgspec.Struct, frozen=True):
     """Sensitivity and specificity at a threshold, on cases the model was not fitted on."""
 
-    threshold: float
+    threshold: Probability
     sensitivity: Estimate
     specificity: Estimate
+
+
+class _Format(msgspec.Struct, frozen=True):
+    format: int
 
 
 class VerdictLimits(msgspec.Struct, frozen=True):
@@ -67,9 +105,9 @@ class VerdictLimits(msgspec.Struct, frozen=True):
     About ``alpha`` of the cases of a diagnosis have it ruled out (`bc_model.verdict`).
     """
 
-    alpha: float
-    malignant_from: float
-    benign_to: float
+    alpha: Probability
+    malignant_from: Probability
+    benign_to: Probability
 
 
 class VerdictShares(msgspec.Struct, frozen=True):
@@ -85,19 +123,19 @@ class TrainingData(msgspec.Struct, frozen=True):
     source: str
     sha256: str
     cases: int
-    malignant: int
-    benign: int
-    trained_on: int
-    unseen: int
+    malignant: Count
+    benign: Count
+    trained_on: Count
+    unseen: Count
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of training; ``C`` is the classifier's penalty, ``refits`` the bootstrap's size."""
 
-    C: float = 1.0
+    C: Annotated[float, Meta(gt=0)] = 1.0
     seed: int = 42
-    threshold: float = 0.5
-    refits: int = 50
+    threshold: Threshold = 0.5
+    refits: Annotated[int, Meta(ge=1)] = 50
 
     def __post_init__(self) -> None:
         """Make ``C`` a float: 1 and 1.0 are the same penalty, but not the same text to hash."""
@@ -110,7 +148,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     model_version: str
     algorithm: str
-    threshold: float
+    threshold: Threshold
     features: list[Feature]
     data: TrainingData
     parameters: Parameters
@@ -147,12 +185,61 @@ class Reference(msgspec.Struct, frozen=True):
     score_thresholds: FloatArray
 
 
+def check_writable(root: Path) -> None:
+    """Make sure that a model can be published under ``root``: before hours of work, not after.
+
+    Raises:
+        ArtifactError: it cannot.
+    """
+    nearest = next(place for place in (root, *root.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            free = shutil.disk_usage(nearest).free
+    except OSError as error:
+        raise ArtifactError(f"{root.absolute()} cannot be written to: {error.strerror}") from error
+    if free < NEEDED_BYTES:
+        raise ArtifactError(
+            f"{root.absolute()} has {free} bytes of space left, and a model needs {NEEDED_BYTES}"
+        )
+
+
 def publish(root: Path, manifest: Manifest, files: Mapping[str, Callable[[Path], object]]) -> Path:
     """Write ``root/<model_version>`` from writers by file name, and point ``current`` to it.
 
-    The directory appears under its name only when it is complete.
+    The directory appears under its name only when it is complete. If the same model was published
+    meanwhile, it stays.
+
+    Raises:
+        ArtifactError: it cannot be written.
     """
+    path = root / manifest.model_version
     root.mkdir(parents=True, exist_ok=True)
+    try:
+        with _alone(root):
+            if not path.exists():
+                _build(root, manifest, files).rename(path)
+            use(root, manifest.model_version)
+    except OSError as error:
+        raise ArtifactError(
+            f"{path.absolute()} cannot be written: {error.strerror or error}"
+        ) from error
+    return path
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep other publishers out, and remove what killed ones have left behind."""
+    directory = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        for left in root.glob(".building-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        os.close(directory)
+
+
+def _build(root: Path, manifest: Manifest, files: Mapping[str, Callable[[Path], object]]) -> Path:
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
     try:
         for name, write in files.items():
@@ -161,11 +248,10 @@ def publish(root: Path, manifest: Manifest, files: Mapping[str, Callable[[Path],
         complete = _sealed(msgspec.structs.replace(manifest, files=hashes))
         (building / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(complete)))
         building.chmod(0o755)
-        building.rename(root / manifest.model_version)
-    finally:
+    except BaseException:
         shutil.rmtree(building, ignore_errors=True)
-    use(root, manifest.model_version)
-    return root / manifest.model_version
+        raise
+    return building
 
 
 def use(root: Path, model_version: str) -> None:
@@ -205,25 +291,52 @@ def read_manifest(directory: Path) -> Manifest:
     if not (directory / MANIFEST).exists() and not (directory / MODEL).exists():
         raise ArtifactError(_no_artifact(directory.absolute()))
     try:
-        manifest = msgspec.json.decode(_read(directory, MANIFEST), type=Manifest)
-    except msgspec.DecodeError as error:
+        content = _read(directory, MANIFEST)
+        written_as = msgspec.json.decode(content, type=_Format).format
+        if written_as != FORMAT:
+            raise _unusable(directory, MANIFEST, f"has format {written_as}, not {FORMAT}")
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unusable(directory, MANIFEST, f"is not a manifest ({error})") from error
-    if manifest.format != FORMAT:
-        raise _unusable(directory, MANIFEST, f"has format {manifest.format}, not {FORMAT}")
     if manifest.checksum != _sealed(manifest).checksum:
         raise _unusable(directory, MANIFEST, "was altered: its checksum differs")
+    if fault := _fault_of_manifest(manifest):
+        raise _unusable(directory, MANIFEST, fault)
     return manifest
 
 
 def load_model(directory: Path, manifest: Manifest) -> ModelArrays:
-    """Return the arrays of ``model.npz``, after checking its hash."""
-    arrays = _load(directory, MODEL, manifest, tuple(field.name for field in fields(ModelArrays)))
-    return ModelArrays(**arrays)
+    """Return the arrays of ``model.npz``, after checking its hash, and that they make sense.
+
+    Raises:
+        ArtifactError: they do not, or the file is missing or altered.
+    """
+    arrays = ModelArrays(**_load(directory, MODEL, manifest, MODEL_SHAPES))
+    refits, cases = manifest.parameters.refits, manifest.data.trained_on
+    if arrays.coefficients.shape != (1 + refits, cases):
+        raise _unusable(directory, MODEL, "is of another model than the manifest")
+    for name in ("median", "scale", "gamma"):
+        if not (getattr(arrays, name) > 0).all():
+            raise _unusable(directory, MODEL, f"has {name} that is not positive")
+    return arrays
 
 
 def load_reference(directory: Path, manifest: Manifest) -> Reference:
-    """Return the arrays of ``reference.npz``, after checking its hash."""
-    return Reference(**_load(directory, REFERENCE, manifest, Reference.__struct_fields__))
+    """Return the arrays of ``reference.npz``, after checking its hash, and that they make sense.
+
+    Raises:
+        ArtifactError: they do not, or the file is missing or altered.
+    """
+    reference = Reference(**_load(directory, REFERENCE, manifest, REFERENCE_SHAPES))
+    if len(reference.cases) != manifest.data.cases:
+        raise _unusable(directory, REFERENCE, "is of another model than the manifest")
+    for name in ("targets", "malignant", "out_of_fold"):
+        values = getattr(reference, name)
+        if values.min() < 0 or values.max() > 1:
+            raise _unusable(directory, REFERENCE, f"has {name} beyond 0 and 1")
+    if reference.unseen.sum() != manifest.data.unseen:
+        raise _unusable(directory, REFERENCE, "is of another model than the manifest")
+    return reference
 
 
 _TRAIN = "python -m bc_model train"
@@ -244,15 +357,56 @@ def _unusable(directory: Path, name: str, reason: str) -> ArtifactError:
     return ArtifactError(f"{where / name} {reason}; delete {where} and train again: {_TRAIN}")
 
 
+def _fault_of_manifest(manifest: Manifest) -> str:
+    """Return what makes no sense in a manifest, whoever has sealed it."""
+    names = tuple(feature.name for feature in manifest.features)
+    if names != FEATURE_NAMES:
+        return f"names {len(names)} features, which are not the {FEATURE_COUNT} in their order"
+    if not _SANE_VERSION.fullmatch(manifest.model_version):
+        return f"has the version {manifest.model_version!r}"
+    for feature in manifest.features:
+        if not 0 <= feature.minimum <= feature.median <= feature.maximum:
+            return f"has a range of {feature.name} that is none"
+    return ""
+
+
 def _load(
-    directory: Path, name: str, manifest: Manifest, expected: tuple[str, ...]
+    directory: Path, name: str, manifest: Manifest, shapes: Mapping[str, tuple[str | int, ...]]
 ) -> dict[str, Any]:
     content = BytesIO(_check(directory, name, manifest))
+    sizes: dict[str | int, int] = {"d": FEATURE_COUNT}
+    arrays = {}
     try:
-        with np.load(content, allow_pickle=False) as archive:
-            return {key: archive[key] for key in expected}
-    except (ValueError, KeyError, BadZipFile) as error:
+        with ZipFile(content) as archive:
+            for key, shape in shapes.items():
+                array = arrays[key] = _read_array(archive, f"{key}.npy")
+                expected = tuple(
+                    sizes.setdefault(size, length) if isinstance(size, str) else size
+                    for size, length in zip(shape, array.shape, strict=False)
+                )
+                if array.shape != expected or array.ndim != len(shape) or 0 in array.shape:
+                    raise ValueError(f"{key} has shape {array.shape}")
+                if array.dtype != _DTYPES.get(key, np.float64):
+                    raise ValueError(f"{key} holds {array.dtype}")
+                if np.isnan(array).any() or (key != "ratio_limits" and np.isinf(array).any()):
+                    raise ValueError(f"{key} holds what is not a number")
+    except (ValueError, KeyError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
         raise _unusable(directory, name, f"cannot be read ({error})") from error
+    return arrays
+
+
+def _read_array(archive: ZipFile, member: str) -> np.ndarray[Any, Any]:
+    """Return an array of an archive; what it claims to hold is checked before it is read."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"{member} has version {version}")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        claimed = math.prod(shape) * dtype.itemsize
+        if claimed > LARGEST_FILE or claimed > archive.getinfo(member).file_size:
+            raise ValueError(f"{member} claims to hold {claimed} bytes")
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _check(directory: Path, name: str, manifest: Manifest) -> bytes:
@@ -267,8 +421,14 @@ def _check(directory: Path, name: str, manifest: Manifest) -> bytes:
 
 
 def _read(directory: Path, name: str) -> bytes:
+    path = directory / name
     try:
-        return (directory / name).read_bytes()
+        if not path.is_file():  # a pipe would never end
+            path.stat()
+            raise _unusable(directory, name, "is not a file")
+        if path.stat().st_size > LARGEST_FILE:
+            raise _unusable(directory, name, f"is larger than {LARGEST_FILE} bytes")
+        return path.read_bytes()
     except OSError as error:
         raise _unusable(directory, name, f"cannot be read ({error.strerror})") from error
 

@@ -71,7 +71,7 @@ def train(
     ``progress`` returns a wrapper for an iterable, given the name of the step.
 
     Raises:
-        ArtifactError: the artifact is there but damaged.
+        ArtifactError: the artifact is there but damaged, or cannot be written.
         FloorError: the model is not good enough; nothing is written.
     """
     outcome = plan(dataset, parameters, root)
@@ -81,6 +81,7 @@ def train(
         if outcome.changed:
             artifact.use(root, outcome.model_version)
         return outcome
+    artifact.check_writable(root)
     artifact.publish(
         root, *build_model(dataset, parameters, outcome.model_version, floors, progress)
     )

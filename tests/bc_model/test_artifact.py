@@ -215,7 +215,7 @@ def test_a_writer_that_fails_leaves_nothing_behind(tmp_path: Path, manifest: Man
         path.write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ArtifactError, match="cannot be written: disk full"):
         artifact.publish(tmp_path, manifest, {"a": Path.touch, "b": fail})
     assert list(tmp_path.iterdir()) == []
 
