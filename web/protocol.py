@@ -57,13 +57,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
         self._progress = self.loop.time()
-        if self._is_refused:
+        if self._is_refused or self._closing_since is not None:
             self._discard(len(data))
             return
         if not self._received:
             self._head_since = self._progress
         self._received += data
         self._advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note for who works on an answer that nobody waits for it."""
+        if self._is_working:
+            self.scope["state"]["is_gone"] = True
+        super().connection_lost(exc)
 
     def check(self, now: float) -> None:
         """Close the connection if its client has kept it waiting for too long."""
@@ -122,6 +128,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._body = None
         if not self._refusal:
             super().on_message_complete()
+            self.flow.resume_reading()  # so that the end of the connection is noticed
 
     def on_response_complete(self) -> None:
         """Go on with the next request, which may have arrived already."""
@@ -137,12 +144,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def finish(self) -> None:
         """Close the connection; a client that is still sending is first listened to for a while."""
-        is_sending = self._body or self._is_refused
-        if not is_sending:
-            self.transport.close()
-        elif self._closing_since is None:
+        if self._body or self._is_refused or self._received:
             self._closing_since = self.loop.time()
             self.transport.write_eof()
+        else:
+            self.transport.close()
 
     @property
     def _is_working(self) -> bool:
@@ -150,7 +156,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _advance(self) -> None:
         """Feed the parser up to the end of the head, or of the body, that has arrived."""
-        while self._received and not self._is_refused and not self.transport.is_closing():
+        while self._received and not self._is_refused and self._closing_since is None:
             if self._body:
                 self._feed_body(self._body)
             elif self._is_working:

@@ -278,3 +278,39 @@ def test_a_place_that_is_no_model_is_named_with_what_would_be_right(
         assert str(caught.value).startswith(f"{directory.absolute()} ")
         assert str(caught.value).endswith(line)
         assert "delete" not in str(caught.value)
+
+
+def test_what_cannot_be_written_to_is_noticed_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtifactError, match="/file/models cannot be written to: Not a directory"):
+        artifact.check_writable(tmp_path / "file" / "models")
+    artifact.check_writable(tmp_path / "models" / "deeper")
+    assert not (tmp_path / "models").exists()
+    monkeypatch.setattr(artifact, "NEEDED_BYTES", 2**60)
+    with pytest.raises(ArtifactError, match=r"bytes of space left, and a model needs 1152921504"):
+        artifact.check_writable(tmp_path / "models")
+
+
+def test_two_trainings_at_once_publish_one_model(tmp_path: Path, manifest: Manifest) -> None:
+    """Each sees that there is no model yet; a third was killed while it wrote."""
+    (tmp_path / ".building-killed").mkdir()
+    started = threading.Barrier(2)
+    written = []
+
+    def write(path: Path) -> None:
+        path.touch()
+        written.append(path)
+
+    def publish() -> None:
+        started.wait()
+        artifact.publish(tmp_path, manifest, {"a": write})
+
+    threads = [threading.Thread(target=publish) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(written) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {manifest.model_version, "current"}

@@ -217,6 +217,15 @@ def test_what_claims_to_be_huge_is_not_even_tried(copy: Path) -> None:
     assert_refused(copy, artifact.MODEL, "claims to hold 96000000000000 bytes")
 
 
+def test_another_version_of_the_format_is_not_guessed_at(copy: Path) -> None:
+    content = io.BytesIO()
+    np.lib.format.write_array(content, np.ones(30), version=(2, 0))
+    with zipfile.ZipFile(copy / artifact.MODEL, "w") as archive:
+        archive.writestr("median.npy", content.getvalue())
+    seal(copy)
+    assert_refused(copy, artifact.MODEL, "median.npy has version (2, 0)")
+
+
 def test_a_bomb_is_not_unpacked(copy: Path) -> None:
     header = {"descr": "<f8", "fortran_order": False, "shape": (2**26,)}
     with (

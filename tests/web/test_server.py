@@ -79,6 +79,20 @@ def test_signals_of_a_terminal_stop_it_without_a_traceback(
     assert json.loads(output.splitlines()[-1])["message"].startswith("Finished server process")
 
 
+def test_a_hangup_that_is_to_be_ignored_is_ignored(model_dir: Path) -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does for what it starts
+    try:
+        process, port = started(model_dir)
+    finally:
+        signal.signal(signal.SIGHUP, former)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    with httpx2.Client() as client:
+        assert client.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+    process.terminate()
+    process.communicate(timeout=START_SECONDS)
+
+
 @pytest.mark.parametrize("signals", [1, 2])
 def test_what_is_not_done_in_time_is_told_so(model_dir: Path, signals: int) -> None:
     """One signal waits for the request as long as is set, a second one for nobody."""
