@@ -183,20 +183,21 @@ class LimitedProtocol(HttpToolsProtocol):
         end = _END_OF_HEAD.search(received, max(self._searched - 3, 0))
         size = end.end() if end else len(received)
         self._searched = 0 if end else size
-        head = bytes(received[:size])
-        if refusal := self._refused_head(head):
-            self._refuse(refusal)
+        if size > self._limits.max_head_bytes:
+            detail = f"The head has more than {self._limits.max_head_bytes} bytes."
+            self._refuse(ProblemError("head-too-large", detail))
         elif end:
+            head = bytes(received[:size])
             del received[:size]
-            # Only HTTP/1.1 is spoken here, and the parser has no body for who asks for another.
-            self._feed(_UPGRADE.sub(b"", head) if b"pgrade" in head else head)
+            if refusal := self._refused_head(head):
+                self._refuse(refusal)
+            else:
+                # Only HTTP/1.1 is spoken here, and the parser has no body for who asks for another.
+                self._feed(_UPGRADE.sub(b"", head) if b"pgrade" in head else head)
         return end is not None
 
     def _refused_head(self, head: bytes) -> ProblemError | None:
         limits = self._limits
-        if len(head) > limits.max_head_bytes:
-            detail = f"The head has more than {limits.max_head_bytes} bytes."
-            return ProblemError("head-too-large", detail)
         line, _, fields = head.partition(b"\n")
         if len(line.partition(b" ")[2].rpartition(b" ")[0]) > limits.max_target_bytes:
             detail = f"The target has more than {limits.max_target_bytes} bytes."

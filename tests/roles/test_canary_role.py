@@ -90,7 +90,7 @@ class Cluster:
         """Run a script of the shell in place of the command that watches both tracks."""
         self.python.write_text(
             "#!/bin/sh\n"
-            f'for word; do if [ "$word" = step ]; then {script}; fi; done\n'
+            f'for word; do if [ "$word" = step ]; then cat >/dev/null; {script}; fi; done\n'
             f'exec {sys.executable} "$@"\n',
             encoding="utf-8",
         )

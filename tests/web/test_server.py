@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def started(model_dir: Path, **settings: str) -> tuple[subprocess.Popen[str], in
     return process, port
 
 
+@pytest.fixture
+def _heard() -> Iterator[None]:
+    """The signals of a terminal are heard, even if these tests were started to ignore them."""
+    heard = (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+    former = {sent: signal.signal(sent, signal.default_int_handler) for sent in heard}
+    yield
+    for sent, handler in former.items():
+        signal.signal(sent, handler)
+
+
+@pytest.mark.usefixtures("_heard")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_signals_of_a_terminal_stop_it_without_a_traceback(
     model_dir: Path, sent: signal.Signals
