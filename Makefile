@@ -63,7 +63,7 @@ unit: .venv/installed-dev ## run the tests with coverage; needs Chromium
 	.venv/bin/coverage report
 
 test-cluster: .venv/installed-dev ## run the tests on the cluster of KUBECONFIG; needs Docker, kubectl, Prometheus
-	.venv/bin/pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=30 $(CLUSTER_TESTS)
+	.venv/bin/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=30 $(CLUSTER_TESTS)
 
 ##@ Generate
 
