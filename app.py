@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import uvicorn
@@ -257,7 +258,8 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         log_config=log_config(settings.log_level),
-        http=partial(LimitedProtocol, settings),  # type: ignore[arg-type]  # a class
+        # uvicorn calls what it wants to be a class.
+        http=cast(type[LimitedProtocol], partial(LimitedProtocol, settings)),
         ws="none",
         access_log=False,
         server_header=False,

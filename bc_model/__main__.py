@@ -15,10 +15,11 @@ from tqdm import tqdm
 
 from bc_model import __version__, artifact
 from bc_model.arguments import ArgumentParser, number, seed
-from bc_model.artifact import ArtifactError, Parameters
+from bc_model.artifact import ArtifactError
 from bc_model.classifier import Classifier
 from bc_model.data_problems import DataError
 from bc_model.floors import DEFAULT_FLOORS, FloorError
+from bc_model.manifest import Parameters
 from bc_model.metrics import METRICS
 from bc_model.predict_csv import predict_csv
 

@@ -3,8 +3,8 @@
 import csv
 from typing import IO
 
-from bc_model.artifact import Estimate
 from bc_model.classifier import Answer, Classifier
+from bc_model.manifest import Estimate
 from bc_model.metrics import wilson
 from bc_model.number_format import is_number
 

@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import math
 import os
-import re
 import shutil
 import tempfile
 import zlib
@@ -16,15 +15,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 
 from bc_model.arrays import FloatArray
-from bc_model.features import FEATURE_COUNT, FEATURE_NAMES
+from bc_model.features import FEATURE_COUNT
+from bc_model.manifest import Manifest, fault, sealed
 from bc_model.predictor import ModelArrays
 
 FORMAT = 2
@@ -50,117 +49,17 @@ REFERENCE_SHAPES: dict[str, tuple[str | int, ...]] = {
 """The shapes of the arrays; a letter or word is a length that is the same everywhere."""
 
 _DTYPES: dict[str, type] = {"counts": np.int64, "targets": np.int64, "unseen": np.bool_}
-_SANE_VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 MODEL, REFERENCE, MANIFEST = "model.npz", "reference.npz", "manifest.json"
 CURRENT = "current"
-
-
-Count = Annotated[int, Meta(ge=0)]
-Probability = Annotated[float, Meta(ge=0, le=1)]
-Threshold = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class ArtifactError(Exception):
     """The artifact cannot be used; the message names the file and what to do."""
 
 
-class Feature(msgspec.Struct, frozen=True):
-    """A feature as it was in training; values in ``unit``."""
-
-    name: str
-    measurement: str
-    statistic: str
-    unit: str
-    description: str
-    median: float
-    minimum: float
-    maximum: float
-    percentiles: dict[str, float]
-
-
-class Estimate(msgspec.Struct, frozen=True):
-    """An estimate with its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class OperatingPoint(msgspec.Struct, frozen=True):
-    """Sensitivity and specificity at a threshold, on cases the model was not fitted on."""
-
-    threshold: Probability
-    sensitivity: Estimate
-    specificity: Estimate
-
-
 class _Format(msgspec.Struct, frozen=True):
     format: int
-
-
-class VerdictLimits(msgspec.Struct, frozen=True):
-    """Malignant is possible from a probability of ``malignant_from``, benign up to ``benign_to``.
-
-    About ``alpha`` of the cases of a diagnosis have it ruled out (`bc_model.verdict`).
-    """
-
-    alpha: Probability
-    malignant_from: Probability
-    benign_to: Probability
-
-
-class VerdictShares(msgspec.Struct, frozen=True):
-    """How many of the cases with one diagnosis get the other verdict, or ``uncertain``."""
-
-    wrong: Estimate
-    uncertain: Estimate
-
-
-class TrainingData(msgspec.Struct, frozen=True):
-    """Where the model comes from; ``unseen`` of the ``cases`` were kept from it."""
-
-    source: str
-    sha256: str
-    cases: int
-    malignant: Count
-    benign: Count
-    trained_on: Count
-    unseen: Count
-
-
-class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of training; ``C`` is the classifier's penalty, ``refits`` the bootstrap's size."""
-
-    C: Annotated[float, Meta(gt=0)] = 1.0
-    seed: int = 42
-    threshold: Threshold = 0.5
-    refits: Annotated[int, Meta(ge=1)] = 50
-
-    def __post_init__(self) -> None:
-        """Make ``C`` a float: 1 and 1.0 are the same penalty, but not the same text to hash."""
-        msgspec.structs.force_setattr(self, "C", float(self.C))
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """``manifest.json``: everything about a model except its arrays."""
-
-    format: int
-    model_version: str
-    algorithm: str
-    threshold: Threshold
-    features: list[Feature]
-    data: TrainingData
-    parameters: Parameters
-    cross_validation: dict[str, Estimate]
-    unseen: dict[str, Estimate]
-    operating_points: list[OperatingPoint]
-    verdict: VerdictLimits
-    verdict_shares: dict[str, dict[str, VerdictShares]]
-    blunders: dict[str, Estimate]
-    libraries: dict[str, str]
-    files: dict[str, str]
-    checksum: str = ""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -245,7 +144,7 @@ def _build(root: Path, manifest: Manifest, files: Mapping[str, Callable[[Path], 
         for name, write in files.items():
             write(building / name)
         hashes = {name: _sha256(building / name) for name in sorted(files)}
-        complete = _sealed(msgspec.structs.replace(manifest, files=hashes))
+        complete = sealed(msgspec.structs.replace(manifest, files=hashes))
         (building / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(complete)))
         building.chmod(0o755)
     except BaseException:
@@ -298,10 +197,10 @@ def read_manifest(directory: Path) -> Manifest:
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unusable(directory, MANIFEST, f"is not a manifest ({error})") from error
-    if manifest.checksum != _sealed(manifest).checksum:
+    if manifest.checksum != sealed(manifest).checksum:
         raise _unusable(directory, MANIFEST, "was altered: its checksum differs")
-    if fault := _fault_of_manifest(manifest):
-        raise _unusable(directory, MANIFEST, fault)
+    if reason := fault(manifest):
+        raise _unusable(directory, MANIFEST, reason)
     return manifest
 
 
@@ -357,19 +256,6 @@ def _unusable(directory: Path, name: str, reason: str) -> ArtifactError:
     return ArtifactError(f"{where / name} {reason}; delete {where} and train again: {_TRAIN}")
 
 
-def _fault_of_manifest(manifest: Manifest) -> str:
-    """Return what makes no sense in a manifest, whoever has sealed it."""
-    names = tuple(feature.name for feature in manifest.features)
-    if names != FEATURE_NAMES:
-        return f"names {len(names)} features, which are not the {FEATURE_COUNT} in their order"
-    if not _SANE_VERSION.fullmatch(manifest.model_version):
-        return f"has the version {manifest.model_version!r}"
-    for feature in manifest.features:
-        if not 0 <= feature.minimum <= feature.median <= feature.maximum:
-            return f"has a range of {feature.name} that is none"
-    return ""
-
-
 def _load(
     directory: Path, name: str, manifest: Manifest, shapes: Mapping[str, tuple[str | int, ...]]
 ) -> dict[str, Any]:
@@ -389,7 +275,7 @@ def _load(
                 if array.dtype != _DTYPES.get(key, np.float64):
                     raise ValueError(f"{key} holds {array.dtype}")
                 if np.isnan(array).any() or (key != "ratio_limits" and np.isinf(array).any()):
-                    raise ValueError(f"{key} holds what is not a number")
+                    raise ValueError(f"{key} contains NaN or infinity")
     except (ValueError, KeyError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
         raise _unusable(directory, name, f"cannot be read ({error})") from error
     return arrays
@@ -435,9 +321,3 @@ def _read(directory: Path, name: str) -> bytes:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _sealed(manifest: Manifest) -> Manifest:
-    """Return ``manifest`` with the checksum of all its other fields."""
-    content = msgspec.json.encode(msgspec.structs.replace(manifest, checksum=""), order="sorted")
-    return msgspec.structs.replace(manifest, checksum=hashlib.sha256(content).hexdigest())

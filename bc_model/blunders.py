@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from bc_model.arrays import FloatArray
-from bc_model.artifact import Estimate
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, MEASUREMENTS, STATISTICS, feature_name
+from bc_model.manifest import Estimate
 from bc_model.metrics import wilson
 from bc_model.predictor import Predictor
 from bc_model.verdict import implausible
@@ -102,6 +102,6 @@ def noticed(predictor: Predictor, X: FloatArray, seed: int) -> dict[str, Estimat
     shares = {}
     for name, blunder in BLUNDERS.items():
         cases = np.concatenate([blunder(X, generator) for _ in range(DRAWS)])
-        is_noticed = implausible(predictor.score(cases)).any(axis=1)
+        is_noticed = np.any(implausible(predictor.score(cases)), axis=0)
         shares[name] = wilson(float(np.mean(is_noticed)) * len(X), len(X))
     return shares

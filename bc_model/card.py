@@ -10,7 +10,6 @@ from sklearn.metrics import roc_curve
 
 from bc_model.answer_table import INTENDED_USE
 from bc_model.arrays import MALIGNANT, FloatArray, IntArray
-from bc_model.artifact import Estimate, Manifest
 from bc_model.card_text import (
     BLUNDERS_TEXT,
     METRIC_NAMES,
@@ -20,6 +19,7 @@ from bc_model.card_text import (
     shares_text,
     verdict_text,
 )
+from bc_model.manifest import Estimate, Manifest
 from bc_model.metrics import calibration
 from bc_model.predictor import INTERVAL_LEVEL
 

@@ -1,7 +1,7 @@
 """Text of the model card, shared by MODEL_CARD.md and the page."""
 
-from bc_model.artifact import Manifest
 from bc_model.dataset import BUNDLED
+from bc_model.manifest import Manifest
 from bc_model.predictor import INTERVAL_LEVEL, NEIGHBOURS
 from bc_model.verdict import SEVERAL
 

@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 
 from bc_model import artifact
-from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray, IntArray
-from bc_model.artifact import Manifest
+from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
 from bc_model.consistency import RATIOS
 from bc_model.explanation import Explainer
 from bc_model.features import MEASUREMENTS
+from bc_model.manifest import Manifest
 from bc_model.predictor import ModelArrays, Predictor, Scores, interval
 from bc_model.verdict import Diagnosis, Reason, Reasons, Verdict, doubts
 
@@ -102,7 +102,6 @@ class Classifier:
         self.names = [feature.name for feature in manifest.features]
         self._predictor = Predictor(arrays)
         self._ratio_limits = arrays.ratio_limits
-        self._lowest, self._highest = arrays.lowest, arrays.highest
         self._reasons = Reasons(manifest.verdict, threshold)
         self._explainer = Explainer(arrays)
         measurements = [feature.measurement for feature in manifest.features]
@@ -124,19 +123,19 @@ class Classifier:
         """Return the answers to ``X`` (n, 30) as arrays."""
         return self._predictor.score(X)
 
-    def answers(self, X: FloatArray, most_warnings: int | None = None) -> list[Answer]:
-        """Return the answer to each case of ``X`` (n, 30), finite and not negative.
+    def answers(self, X: FloatArray) -> list[Answer]:
+        """Return the answer to each case of ``X`` (n, 30), finite and not negative."""
+        return self.worded(X, self.score(X))
+
+    def worded(
+        self, X: FloatArray, scores: Scores, most_warnings: int | None = None
+    ) -> list[Answer]:
+        """Return the answers to ``X`` (n, 30) that ``scores`` make.
 
         At most ``most_warnings`` of the values of a case are listed, the others counted.
         """
-        scores = self.score(X)
         doubted = doubts(scores, self.manifest.verdict, self.threshold)
         return [self._answer(X, scores, doubted[row], row, most_warnings) for row in range(len(X))]
-
-    def outside(self, X: FloatArray) -> IntArray:
-        """Return how many of ``X`` (n, 30) are outside the training range, by feature (30,)."""
-        counts: IntArray = ((self._lowest > X) | (self._highest < X)).sum(axis=0)
-        return counts
 
     def explain(self, x: FloatArray) -> Explanation:
         """Return what each value of ``x`` (30,) contributes to its answer."""

@@ -18,10 +18,6 @@ _MEANS, _WORST = (
     [FEATURE_NAMES.index(f"{statistic} {measurement.name}") for measurement in MEASUREMENTS]
     for statistic in ("mean", "worst")
 )
-_OUTLINES = [
-    [FEATURE_NAMES.index(f"{statistic} {name}") for name in ("radius", "perimeter", "area")]
-    for statistic in ("mean", "worst")
-]
 RATIOS = tuple(
     (f"{statistic} {name}", f"{statistic} radius", formula)
     for statistic in ("mean", "worst")
@@ -33,19 +29,17 @@ RATIOS = tuple(
 """The ratios: what is measured, against what, and how."""
 
 
+_MEASURED, _RADII = (
+    [FEATURE_NAMES.index(name) for name in names] for names in list(zip(*RATIOS, strict=True))[:2]
+)
+_FACTORS, _POWERS = np.array([2 * np.pi, np.pi] * 2), np.array([1, 2] * 2)
+
+
 def ratios(X: FloatArray) -> FloatArray:
-    """Return each of ``RATIOS`` (n, 4) of the cases ``X`` (n, 30); infinite where a radius is 0."""
+    """Return each of ``RATIOS`` (n, 4) of the cases ``X`` (n, 30); not finite for a radius of 0."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        columns = [
-            ratio
-            for radius, perimeter, area in _OUTLINES
-            for ratio in (
-                X[:, perimeter] / (2 * np.pi * X[:, radius]),
-                X[:, area] / (np.pi * X[:, radius] ** 2),
-            )
-        ]
-    measured = np.column_stack(columns)
-    return np.where(np.isnan(measured), np.inf, measured)
+        measured: FloatArray = X[:, _MEASURED] / (_FACTORS * X[:, _RADII] ** _POWERS)
+    return measured
 
 
 def ratio_limits(X: FloatArray) -> FloatArray:
@@ -71,5 +65,5 @@ def below_mean(X: FloatArray) -> BoolArray:
 def out_of_proportion(X: FloatArray, limits: FloatArray) -> BoolArray:
     """Return which of ``RATIOS`` (n, 4) lie outside ``limits`` (2, 4)."""
     measured = ratios(X)
-    outside: BoolArray = (measured < limits[0]) | (measured > limits[1])
-    return outside
+    is_inside: BoolArray = (measured >= limits[0]) & (measured <= limits[1])
+    return ~is_inside

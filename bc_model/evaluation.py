@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bc_model.arrays import MALIGNANT, FloatArray, IntArray
-from bc_model.artifact import Estimate, OperatingPoint, Parameters
 from bc_model.dataset import Dataset
+from bc_model.manifest import Estimate, OperatingPoint, Parameters
 from bc_model.metrics import (
     METRICS,
     RESAMPLES,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bc_model.arrays import MALIGNANT, BoolArray, FloatArray, IntArray
-from bc_model.artifact import Estimate, OperatingPoint
+from bc_model.manifest import Estimate, OperatingPoint
 
 METRICS = ("accuracy", "sensitivity", "specificity", "roc_auc", "brier", "log_loss", "ece")
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "ece"})

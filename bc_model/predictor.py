@@ -105,9 +105,8 @@ def distances(Z: FloatArray, centres: FloatArray, whitening: FloatArray) -> Floa
     Closeness by the kernel misses a case whose values are each usual but not together, such as one
     with another patient's block of values; this finds most of them.
     """
-    white, middle = Z @ whitening.T, centres @ whitening.T
-    squares = ((white[:, None] - middle) ** 2).sum(2)
-    distance: FloatArray = np.sqrt(squares.min(1))
+    difference = (Z[:, None] - centres) @ whitening
+    distance: FloatArray = np.sqrt((difference**2).sum(2).min(1))
     return distance
 
 

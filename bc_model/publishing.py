@@ -10,7 +10,7 @@ from msgspec import structs
 
 from bc_model import artifact, card
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
-from bc_model.artifact import Feature, Manifest, Parameters, Reference, TrainingData
+from bc_model.artifact import Reference
 from bc_model.blunders import noticed
 from bc_model.dataset import Dataset
 from bc_model.drift import bin_counts, bin_edges, bin_numbers, null_thresholds, score_counts
@@ -24,6 +24,7 @@ from bc_model.evaluation import (
 )
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS
 from bc_model.floors import check_floors
+from bc_model.manifest import Feature, Manifest, Parameters, TrainingData
 from bc_model.predictor import Predictor
 from bc_model.training import FittedModel, Progress, build_pipeline, fit, unseen_cases
 from bc_model.verdict import out_of_fold_shares, unseen_shares, verdict_limits

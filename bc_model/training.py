@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray, IntArray
-from bc_model.artifact import Parameters
 from bc_model.consistency import ratio_limits
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_COUNT
+from bc_model.manifest import Parameters
 from bc_model.metrics import bootstrap_weights
 from bc_model.predictor import ModelArrays, closeness, kernel
 

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray, IntArray
-from bc_model.artifact import VerdictLimits, VerdictShares
+from bc_model.manifest import VerdictLimits, VerdictShares
 from bc_model.metrics import wilson
 from bc_model.predictor import INTERVAL_LEVEL, Scores
 
@@ -75,29 +75,22 @@ def doubts(scores: Scores, limits: VerdictLimits, threshold: float) -> BoolArray
     may_be_malignant = scores.malignant >= limits.malignant_from
     may_be_benign = scores.malignant <= limits.benign_to
     is_one = may_be_malignant != may_be_benign
-    return np.column_stack(
+    return np.array(
         [
             may_be_malignant & may_be_benign,
             ~may_be_malignant & ~may_be_benign,
             is_one & (may_be_malignant != (scores.malignant >= threshold)),
             (scores.low < threshold) & (threshold <= scores.high),
-            implausible(scores),
+            *implausible(scores),
         ]
-    )
+    ).T
 
 
-def implausible(scores: Scores) -> BoolArray:
-    """Return what makes each case unlike the training cases (n, 3).
-
-    No basis, inconsistent, several values out of range.
-    """
-    return np.column_stack(
-        [
-            ~scores.has_basis,
-            scores.below_mean.any(axis=1) | scores.out_of_proportion.any(axis=1),
-            scores.outside.sum(axis=1) >= SEVERAL,
-        ]
-    )
+def implausible(scores: Scores) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Return which of n cases have no basis, are inconsistent, have several values out of range."""
+    is_inconsistent: BoolArray = np.any(scores.below_mean, axis=1)
+    is_inconsistent |= np.any(scores.out_of_proportion, axis=1)
+    return ~scores.has_basis, is_inconsistent, scores.outside.sum(axis=1) >= SEVERAL
 
 
 def verdict_limits(y: IntArray, malignant: FloatArray) -> VerdictLimits:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from msgspec import structs
 
-from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
+from bc_model.manifest import Parameters
 
 _PACKAGE = Path(__file__).parent
 _LIBRARIES = ("numpy", "scipy", "scikit-learn")

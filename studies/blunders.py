@@ -6,10 +6,11 @@ from itertools import islice
 import numpy as np
 from msgspec import structs
 
-from bc_model.artifact import Parameters, Reference
+from bc_model.artifact import Reference
 from bc_model.blunders import noticed
 from bc_model.dataset import Dataset
 from bc_model.evaluation import FOLDS, basis_limits, markdown_table, splits
+from bc_model.manifest import Parameters
 from bc_model.metrics import wilson
 from bc_model.predictor import Predictor
 from bc_model.training import Progress, fit

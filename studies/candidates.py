@@ -7,7 +7,8 @@ import numpy as np
 from msgspec import structs
 
 from bc_model.arrays import MALIGNANT, FloatArray, IntArray
-from bc_model.artifact import Manifest, Reference
+from bc_model.artifact import Reference
+from bc_model.manifest import Manifest
 from bc_model.training import build_pipeline
 
 Answers = Callable[[np.random.Generator], FloatArray]

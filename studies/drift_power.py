@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bc_model.arrays import MALIGNANT, BoolArray, FloatArray, IntArray
-from bc_model.artifact import Parameters, Reference
+from bc_model.artifact import Reference
 from bc_model.drift import (
     BINS,
     NULL_SIZES,
@@ -25,6 +25,7 @@ from bc_model.drift import (
 )
 from bc_model.evaluation import markdown_table, splits
 from bc_model.features import MEASUREMENTS, STATISTICS
+from bc_model.manifest import Parameters
 from bc_model.metrics import wilson
 from bc_model.training import Progress, build_pipeline
 

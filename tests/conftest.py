@@ -12,11 +12,12 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from bc_model import artifact
-from bc_model.artifact import Manifest, Parameters, Reference
+from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import MINIMUM_PER_CLASS, Dataset, load_dataset
 from bc_model.evaluation import PIPELINES, Summary, cross_validate, summarise
 from bc_model.floors import DEFAULT_FLOORS
+from bc_model.manifest import Manifest, Parameters
 from bc_model.predictor import ModelArrays
 from bc_model.publishing import train
 from scripts.running import ROOT as ROOT

@@ -11,11 +11,11 @@ from msgspec import Meta
 from bc_model.agreement import Agreement
 from bc_model.answer_table import AnswerWriter
 from bc_model.arrays import FloatArray
-from bc_model.artifact import Feature
 from bc_model.classifier import Answer, Classifier
 from bc_model.csv_cases import CaseReader, not_text
 from bc_model.data_problems import Problem, summary
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name
+from bc_model.manifest import Feature
 from web.problems import ErrorCollector, ProblemError, json_pointer
 from web.requests import (
     JSON,

@@ -9,8 +9,8 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from bc_model.arrays import FloatArray
-from bc_model.artifact import Feature
 from bc_model.features import FEATURE_NAMES, MEASUREMENTS, STATISTICS, canonical_name
+from bc_model.manifest import Feature
 from bc_model.number_format import NOT_A_NUMBER, decimal_mark, read_numbers
 from web.paste import ROW, count, read_paste
 from web.problems import ProblemError

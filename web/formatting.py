@@ -1,6 +1,6 @@
 """Formats probabilities for people, with no more digits than their intervals allow."""
 
-from bc_model.artifact import Estimate
+from bc_model.manifest import Estimate
 
 WIDE = 0.1
 """The width of an interval beyond which a decimal of a percent says nothing."""

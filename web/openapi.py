@@ -7,9 +7,9 @@ import msgspec
 
 import bc_model
 from bc_model.answer_table import COLUMNS
-from bc_model.artifact import Manifest
 from bc_model.classifier import Answer, Explanation
 from bc_model.features import FEATURE_NAMES
+from bc_model.manifest import Manifest
 from web.batch import CSV, NPY, BatchAnswer, BatchRequest
 from web.problems import KINDS, REJECTIONS, ProblemDetails
 from web.requests import JSON, PredictRequest

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from bc_model.answer_table import INTENDED_USE
-from bc_model.artifact import OperatingPoint, Reference
+from bc_model.artifact import Reference
 from bc_model.card_text import (
     BLUNDERS_TEXT,
     METRIC_NAMES,
@@ -27,6 +27,7 @@ from bc_model.card_text import (
     verdict_text,
 )
 from bc_model.classifier import Answer, Classifier
+from bc_model.manifest import OperatingPoint
 from bc_model.metrics import calibration, operating_point
 from web import batch, formatting
 from web.form import (

@@ -14,8 +14,8 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 
 from bc_model.arrays import FloatArray
-from bc_model.artifact import Feature
 from bc_model.features import FEATURE_COUNT, FEATURE_NAMES, canonical_name, nearest_name
+from bc_model.manifest import Feature
 from web.problems import (
     LISTED_ERRORS,
     LONGEST_STEP,

@@ -8,9 +8,10 @@ import numpy as np
 
 from bc_model.answer_table import INTENDED_USE, AnswerWriter, support_share
 from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
-from bc_model.artifact import Estimate, OperatingPoint, Reference, VerdictShares
+from bc_model.artifact import Reference
 from bc_model.classifier import Answer, Classifier, Explanation
 from bc_model.features import MEASUREMENTS, STATISTICS, feature_name
+from bc_model.manifest import Estimate, OperatingPoint, VerdictShares
 from bc_model.metrics import operating_point, wilson
 from bc_model.verdict import unseen_shares
 

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
+from bc_model.predictor import Scores
 from web.metrics import Metrics
 from web.problems import ProblemError
 from web.requests import request_context
@@ -79,9 +80,9 @@ class Scorer:
         """Return the answer to one case (30,)."""
         X = x[np.newaxis]
         started = time.perf_counter()
-        answers = self._classifier.answers(X)
+        scores, answers = self._score(X)
         self._metrics.scored(time.perf_counter() - started)
-        self._count(request, X, answers)
+        self._count(request, X, scores, answers)
         return answers[0]
 
     async def answers(self, request: Request, X: FloatArray) -> list[Answer]:
@@ -91,19 +92,27 @@ class Scorer:
             ClientDisconnect: the client went away before the end, and nothing is counted.
         """
         chunks = [X[start : start + CHUNK] for start in range(0, len(X), CHUNK)]
-        answers = []
+        scored = []
         seconds = 0.0
         for chunk in chunks:
             check_connection(request)
             started = time.perf_counter()
-            answers.append(await self._queue.run(self._classifier.answers, chunk, MOST_WARNINGS))
+            scored.append(await self._queue.run(self._score, chunk, MOST_WARNINGS))
             seconds += time.perf_counter() - started
         self._metrics.scored(seconds)
-        for chunk, answered in zip(chunks, answers, strict=True):
-            self._count(request, chunk, answered)
+        for chunk, (scores, answers) in zip(chunks, scored, strict=True):
+            self._count(request, chunk, scores, answers)
             await lowlevel.checkpoint()  # others have waited for a millisecond
-        return [answer for answered in answers for answer in answered]
+        return [answer for _, answers in scored for answer in answers]
 
-    def _count(self, request: Request, X: FloatArray, answers: list[Answer]) -> None:
-        outside = self._classifier.outside(X)
+    def _score(
+        self, X: FloatArray, most_warnings: int | None = None
+    ) -> tuple[Scores, list[Answer]]:
+        scores = self._classifier.score(X)
+        return scores, self._classifier.worded(X, scores, most_warnings)
+
+    def _count(
+        self, request: Request, X: FloatArray, scores: Scores, answers: list[Answer]
+    ) -> None:
+        outside = scores.outside.sum(axis=0)
         self._metrics.answered(X, outside, answers, request_context(request).is_generated)

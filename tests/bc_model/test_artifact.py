@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from bc_model import artifact
-from bc_model.artifact import ArtifactError, Manifest, Parameters
+from bc_model.artifact import ArtifactError
 from bc_model.classifier import Classifier
+from bc_model.manifest import Manifest, Parameters
 from bc_model.predictor import ModelArrays
 
 FILES = (

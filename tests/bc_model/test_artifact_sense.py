@@ -148,8 +148,11 @@ def not_a_number(name: str, value: float) -> Callable[[Arrays], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        *((not_a_number(name, np.nan), f"{name} holds") for name in artifact.MODEL_SHAPES),
-        (not_a_number("median", np.inf), "median holds"),
+        *(
+            (not_a_number(name, np.nan), f"{name} contains NaN or infinity")
+            for name in artifact.MODEL_SHAPES
+        ),
+        (not_a_number("median", np.inf), "median contains NaN or infinity"),
         (not_a_number("median", 0), "median that is not positive"),
         (not_a_number("scale", -1), "scale that is not positive"),
         (put("gamma", value=np.array(0.0)), "gamma that is not positive"),
@@ -186,7 +189,7 @@ def test_a_model_of_another_size_than_the_manifests(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (not_a_number("out_of_fold", np.nan), "out_of_fold holds"),
+        (not_a_number("out_of_fold", np.nan), "out_of_fold contains NaN or infinity"),
         (not_a_number("out_of_fold", 1.5), "out_of_fold beyond 0 and 1"),
         (not_a_number("malignant", -0.5), "malignant beyond 0 and 1"),
         (not_a_number("targets", 7), "targets beyond 0 and 1"),

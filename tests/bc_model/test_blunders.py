@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from bc_model.artifact import Manifest, Reference
+from bc_model.artifact import Reference
 from bc_model.blunders import BLUNDERS, noticed
 from bc_model.dataset import Dataset
+from bc_model.manifest import Manifest
 from bc_model.predictor import ModelArrays, Predictor
 
 

@@ -5,7 +5,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from bc_model.arrays import BENIGN, MALIGNANT
-from bc_model.artifact import Estimate, Reference
+from bc_model.artifact import Reference
+from bc_model.manifest import Estimate
 from bc_model.metrics import Bin, calibration, wilson
 
 

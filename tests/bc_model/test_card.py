@@ -11,9 +11,9 @@ import pytest
 
 from bc_model import card
 from bc_model.arrays import FloatArray, IntArray
-from bc_model.artifact import Estimate, Manifest, Parameters
 from bc_model.card_text import METRIC_NAMES
 from bc_model.dataset import Dataset
+from bc_model.manifest import Estimate, Manifest, Parameters
 from bc_model.metrics import METRICS, wilson
 
 Plot = Callable[[Path, IntArray, FloatArray], None]

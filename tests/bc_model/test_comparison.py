@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
 from bc_model.evaluation import PIPELINES, cross_validate, summarise
+from bc_model.manifest import Parameters
 from bc_model.metrics import METRICS
 from tests.bc_model.test_main import READING
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ from sklearn import metrics as reference_metrics
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from bc_model.arrays import BENIGN, MALIGNANT
-from bc_model.artifact import Parameters, Reference
+from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import MINIMUM_PER_CLASS, Dataset
 from bc_model.evaluation import (
@@ -31,6 +31,7 @@ from bc_model.evaluation import (
     summarise,
     unseen_estimates,
 )
+from bc_model.manifest import Parameters
 from bc_model.metrics import LOWER_IS_BETTER, METRICS, wilson
 from bc_model.predictor import ModelArrays, distances
 from bc_model.training import (

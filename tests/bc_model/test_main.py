@@ -19,12 +19,13 @@ import pytest
 
 from bc_model import __version__, artifact
 from bc_model.__main__ import _parser, main
-from bc_model.artifact import Parameters, Reference
+from bc_model.artifact import Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import DEFAULT_FLOORS
 from bc_model.labels import UNCLEAR
+from bc_model.manifest import Parameters
 from bc_model.version import model_version
 from tests.conftest import ROOT
 from tests.tables import labelled_rows, write_rows

@@ -12,11 +12,12 @@ import pytest
 
 from bc_model import artifact
 from bc_model.arrays import MALIGNANT
-from bc_model.artifact import ArtifactError, Manifest, Parameters, Reference
+from bc_model.artifact import ArtifactError, Reference
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import DEFAULT_FLOORS, FloorError
+from bc_model.manifest import Manifest, Parameters
 from bc_model.metrics import METRICS, operating_point
 from bc_model.publishing import Outcome, plan, train
 from bc_model.training import Progress, T, unseen_cases

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
-from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
+from bc_model.manifest import Parameters
 from bc_model.predictor import ModelArrays, Predictor, distances
 from bc_model.training import (
     CALIBRATION_FOLDS,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bc_model.arrays import BENIGN, MALIGNANT, FloatArray, IntArray
-from bc_model.artifact import Reference, VerdictLimits
+from bc_model.artifact import Reference
+from bc_model.manifest import VerdictLimits
 from bc_model.predictor import Scores
 from bc_model.verdict import (
     ALPHA,

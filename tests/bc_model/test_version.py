@@ -12,8 +12,8 @@ import pytest
 
 from bc_model import artifact, version
 from bc_model.arrays import BENIGN
-from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
+from bc_model.manifest import Parameters
 from bc_model.publishing import build_model
 from bc_model.version import decisive_code, model_version
 from tests.conftest import ROOT
@@ -108,7 +108,7 @@ def test_what_does_not_decide_the_model_leaves_its_version(
         ("training", 'method="sigmoid"', 'method="isotonic"'),
         ("predictor", "np.maximum(squares, 0)", "np.minimum(squares, 0)"),
         ("predictor", "NEIGHBOURS = 5", "NEIGHBOURS = 6"),
-        ("artifact", "    cases: int\n", "    cases: float\n"),
+        ("manifest", "    cases: int\n", "    cases: float\n"),
         ("artifact", "building.chmod(0o755)", "building.chmod(0o700)"),
         ("features", '"length of the outline"', '"length of the border"'),
     ],

@@ -24,11 +24,11 @@ from starlette.responses import Response
 import app
 from bc_model import __main__ as command
 from bc_model import artifact
-from bc_model.artifact import Feature, Manifest
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
 from bc_model.features import FEATURE_NAMES
 from bc_model.floors import FloorError, check_floors
+from bc_model.manifest import Feature, Manifest
 from canary.judge import judge
 from canary.store import Holder, RefusedError, Releases
 from canary.thresholds import Thresholds

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from bc_model.artifact import Manifest, Reference
+from bc_model.artifact import Reference
+from bc_model.manifest import Manifest
 from bc_model.training import T
 from studies.blunders import blunder_table
 from tests.conftest import ROOT

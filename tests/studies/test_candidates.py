@@ -7,8 +7,8 @@ import pytest
 
 from bc_model import artifact
 from bc_model.arrays import MALIGNANT
-from bc_model.artifact import Parameters
 from bc_model.dataset import Dataset
+from bc_model.manifest import Parameters
 from bc_model.predictor import Predictor
 from bc_model.training import BasisLimits, fit
 from studies.candidates import Candidates

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bc_model.artifact import Manifest, Parameters, Reference
+from bc_model.artifact import Reference
 from bc_model.drift import BINS
 from bc_model.features import FEATURE_NAMES
+from bc_model.manifest import Manifest, Parameters
 from studies.drift_power import SIZES, Simulation, drift_tables, scenarios, stability_index
 from tests.conftest import ROOT
 

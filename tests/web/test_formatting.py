@@ -2,7 +2,7 @@
 
 import pytest
 
-from bc_model.artifact import Estimate
+from bc_model.manifest import Estimate
 from web.formatting import (
     about_100,
     of_100,

@@ -6,9 +6,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bc_model.artifact import Estimate, Reference
+from bc_model.artifact import Reference
 from bc_model.card_text import METRIC_NAMES, OUT_OF_SCOPE, caveats, origin
 from bc_model.classifier import Classifier
+from bc_model.manifest import Estimate
 from bc_model.metrics import calibration
 from tests.conftest import running_service
 
