@@ -216,7 +216,7 @@ def load_model(directory: Path, manifest: Manifest) -> ModelArrays:
         raise _unusable(directory, MODEL, "is of another model than the manifest")
     for name in ("median", "scale", "gamma"):
         if not (getattr(arrays, name) > 0).all():
-            raise _unusable(directory, MODEL, f"has {name} that is not positive")
+            raise _unusable(directory, MODEL, f"has a {name} that is not positive")
     return arrays
 
 

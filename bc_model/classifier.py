@@ -192,7 +192,7 @@ class Classifier:
         cautions = list(islice(values, most))
         more = sum(1 for _ in values)
         if more:
-            code, detail = cautions[-1].code, f"{more} more warnings of values"
+            code, detail = cautions[-1].code, f"{more} more warnings about values"
             cautions.append(Caution(code, None, detail))
         if not scores.has_basis[row]:
             cautions.append(Caution("no_basis", None, NO_BASIS))

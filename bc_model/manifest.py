@@ -119,7 +119,7 @@ def fault(manifest: Manifest) -> str:
         return f"has the version {manifest.model_version!r}"
     for feature in manifest.features:
         if not 0 <= feature.minimum <= feature.median <= feature.maximum:
-            return f"has a range of {feature.name} that is none"
+            return f"has an invalid range of {feature.name}"
     return ""
 
 

@@ -49,9 +49,14 @@ class Reasons:
             for share in (limits.alpha, limits.malignant_from, limits.benign_to, INTERVAL_LEVEL)
         )
         self._doubts = [
-            Reason("both_possible", f"a probability from {low} to {high} rules out neither"),
-            Reason("neither_possible", f"a probability from {high} to {low} is rare in both"),
-            Reason("ruled_out", f"the threshold, {threshold:g}, answers what is ruled out"),
+            Reason(
+                "both_possible", f"a probability from {low} to {high} rules out neither diagnosis"
+            ),
+            Reason(
+                "neither_possible",
+                f"a probability from {high} to {low} is unusual for both diagnoses",
+            ),
+            Reason("ruled_out", f"the diagnosis by the threshold, {threshold:g}, is ruled out"),
             Reason("interval", f"the {interval} interval lies on both sides of the threshold"),
             Reason("no_basis", "the model has no basis for this case"),
             Reason("inconsistent", "the measurements contradict one another"),
@@ -59,7 +64,8 @@ class Reasons:
         ]
         self._certain = {
             diagnosis: Reason(
-                "conclusive", f"{other} is ruled out: only {alpha} of {other} cases are answered so"
+                "conclusive",
+                f"{other} is ruled out: only {alpha} of {other} cases get such an answer",
             )
             for diagnosis, other in (("malignant", "benign"), ("benign", "malignant"))
         }

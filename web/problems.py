@@ -27,7 +27,9 @@ KINDS = {
     "method-not-allowed": Kind(
         405, "The method is not allowed", "Use a method that the Allow header names."
     ),
-    "request-timeout": Kind(408, "The request came too slowly", "Send it again, and faster."),
+    "request-timeout": Kind(
+        408, "The request timed out", "Send the request again, without pauses."
+    ),
     "body-too-large": Kind(413, "The body is too large", "Send less in one request."),
     "too-many-rows": Kind(413, "The body has too many rows", "Send fewer cases in one request."),
     "target-too-long": Kind(414, "The target is too long", "Send values in the body."),
@@ -45,7 +47,7 @@ KINDS = {
         501, "The transfer coding is not supported", "Send the body as it is, or chunked."
     ),
     "overloaded": Kind(
-        503, "The service has too much to do", "Send it again after Retry-After seconds."
+        503, "The service is overloaded", "Send the request again after Retry-After seconds."
     ),
 }
 REJECTIONS = (

@@ -328,7 +328,7 @@ class _Chunks:
                 self._trailer_left -= (end or len(received)) - place
             elif len(self._line) > LONGEST_CHUNK_LINE:
                 raise ProblemError(
-                    "malformed-request", "The body is not chunked as RFC 9112 has it."
+                    "malformed-request", "The chunked coding of the body is malformed."
                 )
             if self._trailer_left < 0:
                 raise ProblemError("head-too-large", "The trailer is too large.")
@@ -343,7 +343,7 @@ class _Chunks:
             return not line
         size = line.partition(b";")[0].strip()
         if not _HEXADECIMAL.fullmatch(size):
-            raise ProblemError("malformed-request", "The body is not chunked as RFC 9112 has it.")
+            raise ProblemError("malformed-request", "The chunked coding of the body is malformed.")
         self._is_trailer = int(size, 16) == 0
         self._data_left = 0 if self._is_trailer else int(size, 16) + len(b"\r\n")
         return False

@@ -106,7 +106,8 @@ class BodyReader:
         while self._left < 0:
             self._forget(next(iter(self._arriving)))
         if number not in self._arriving:
-            raise ProblemError("overloaded", "Many large bodies arrive, and this one too slowly.")
+            detail = "Too many large bodies are being received, and this one takes the longest."
+            raise ProblemError("overloaded", detail)
 
     def _forget(self, number: int) -> None:
         body = self._arriving.pop(number, bytearray())

@@ -57,25 +57,25 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=64, le=2**16, description="longest target of a request, with its query")
     ] = 2**13
     max_refused_bytes: Annotated[
-        int, Meta(ge=0, le=2**40, description="how much of a refused body is taken before the end")
+        int, Meta(ge=0, le=2**40, description="most bytes of a refused body that are read")
     ] = 2**26
     max_connections: Annotated[
         int, Meta(ge=1, le=100_000, description="most connections at a time")
     ] = 1000
     max_batches: Annotated[
-        int, Meta(ge=1, le=1000, description="most batches that are worked on at a time")
+        int, Meta(ge=1, le=1000, description="most batches in work at a time")
     ] = 2
     max_waiting_batches: Annotated[
-        int, Meta(ge=0, le=100_000, description="most batches that wait for that")
+        int, Meta(ge=0, le=100_000, description="most batches that wait for their turn")
     ] = 16
     head_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="how long the head of a request may take")
     ] = 10
     idle_seconds: Annotated[
-        int, Meta(ge=1, le=3600, description="how long a body, or who reads an answer, may pause")
+        int, Meta(ge=1, le=3600, description="how long a client may pause in a body or an answer")
     ] = 30
     keep_alive_seconds: Annotated[
-        int, Meta(ge=1, le=3600, description="how long a connection may wait for a next request")
+        int, Meta(ge=1, le=3600, description="how long an idle connection is kept open")
     ] = 5
     drain_seconds: Annotated[
         int, Meta(ge=0, le=3600, description="how long to go on answering after SIGTERM")

@@ -148,7 +148,7 @@ def test_an_uncertain_answer_does_not_rule_out_the_other(client: httpx2.Client) 
     response = submit(
         client, dict(re.findall(r'name="([^"]+)" value="([^"]+)" type="text"', example))
     )
-    assert "The model leans to malignant" in response.text
+    assert "The model leans towards malignant" in response.text
     assert "The 90 % interval lies on both sides of the threshold." in response.text
 
 
@@ -195,7 +195,7 @@ def test_a_result_says_all_it_must(client: httpx2.Client, classifier: Classifier
     assert near
     assert near[1] < f"{100 * answer['probability_malignant']:.1f}" < near[2]
     assert "30 of them are malignant, 100.0 % (88.6 to 100.0)" in text
-    assert "Benign is ruled out: only 2 % of benign cases are answered so." in text
+    assert "Benign is ruled out: only 2 % of benign cases get such an answer." in text
     measured = classifier.manifest.verdict_shares["unseen"]
     assert f"{share_with_interval(measured['malignant'].wrong)} of the malignant ones are" in text
     assert f"{share_with_interval(measured['benign'].uncertain)} uncertain" in text

@@ -74,7 +74,7 @@ def test_the_warnings_of_a_batch_are_bounded(client: httpx2.Client) -> None:
         assert more == {
             "code": "out_of_range",
             "feature": None,
-            "detail": "29 more warnings of values",  # 30 out of range and 4 ratios
+            "detail": "29 more warnings about values",  # 30 out of range and 4 ratios
         }
         assert basis["code"] == "no_basis"
         assert answer["verdict"] == "uncertain"
