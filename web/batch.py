@@ -141,7 +141,7 @@ class BatchDecoder:
             raise _refusal("is not a NumPy array file of version 1 or 2") from error
         if dtype.kind not in "iuf":
             raise _refusal(f"holds {dtype}; needs whole or floating-point numbers")
-        if (
+        if (  # True is a size, too, to NumPy
             [type(size) for size in shape] != [int, int]
             or shape[1] != FEATURE_COUNT
             or not shape[0]

@@ -78,8 +78,6 @@ class ProblemResponder:
             content = msgspec.json.encode(details)
             response = Response(content, status, media_type=PROBLEM_JSON)
         response.headers["Vary"] = "Accept"
-        if status == 503:
-            response.headers["Retry-After"] = "1"
         return response
 
 
@@ -138,6 +136,8 @@ class Exchange:
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.context.id
+        if self.status == 503:  # a page too many, a batch too many, or draining: all soon over
+            headers["Retry-After"] = "1"
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
         if self.scope["app"].state.draining:

@@ -65,6 +65,23 @@ def test_what_is_too_much_is_refused_at_once(busy: httpx2.Client) -> None:
     assert busy.post("/predict/batch", json={"instances": [MALIGNANT]}).status_code == 200
 
 
+def test_the_page_refuses_what_is_too_much_as_the_api_does(busy: httpx2.Client) -> None:
+    content = "\n".join([",".join(["1.000"] * FEATURE_COUNT)] * ROWS).encode()
+
+    def upload(_: int) -> httpx2.Response:
+        files = {"cases": ("cases.csv", content)}
+        return httpx2.post(f"{busy.base_url}/batch", files=files, trust_env=False, timeout=60)
+
+    with ThreadPoolExecutor(6) as pool:
+        responses = list(pool.map(upload, range(6)))
+    assert {response.status_code for response in responses} == {200, 503}
+    for response in responses:
+        assert response.headers["content-type"] == "text/html; charset=utf-8"
+        is_refused = response.status_code == 503
+        assert ("retry-after" in response.headers) == is_refused
+        assert ("Too many batches are waiting." in response.text) == is_refused
+
+
 def test_the_warnings_of_a_batch_are_bounded(client: httpx2.Client) -> None:
     headers = {"Content-Type": "application/json"}
     response = client.post("/predict/batch", content=worst_batch(2), headers=headers)
