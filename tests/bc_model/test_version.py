@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import pytest
 
@@ -137,15 +137,12 @@ def test_moved_definitions_and_files_leave_the_version(small: Dataset, package: 
 
 def test_every_function_that_training_runs_counts(small: Dataset, tmp_path: Path) -> None:
     """Seen by a profiler; the floors decide nothing of the content, and the card nothing at all."""
-    run: set[tuple[str, str]] = set()
+    called: set[CodeType] = set()
     apart = {"card", "card_text"}
     plotted = {"calibration", "_bin", "_mean_answer"}
 
     def watch(frame: FrameType, event: str, argument: object) -> None:
-        file = Path(frame.f_code.co_filename)
-        name = frame.f_code.co_qualname.partition(".")[0]
-        if file.parent == ROOT / "bc_model" and not name.startswith("<module>"):
-            run.add((file.stem, name))
+        called.add(frame.f_code)
 
     sys.setprofile(watch)
     try:
@@ -153,7 +150,12 @@ def test_every_function_that_training_runs_counts(small: Dataset, tmp_path: Path
         artifact.publish(tmp_path, *built)
     finally:
         sys.setprofile(None)
-    names = {name for module, name in run if module not in apart}
+    run = {
+        (Path(code.co_filename).stem, code.co_qualname.partition(".")[0])
+        for code in called
+        if Path(code.co_filename).parent == ROOT / "bc_model"
+    }
+    names = {name for module, name in run if module not in apart} - {"<module>"}
     assert {"fit", "MedianLog", "wilson", "null_thresholds"} < names
     assert names - decisive_code().keys() == {"check_floors"} | plotted
     assert {module for module, _ in run} > {"training", "evaluation", "drift", "card", "dataset"}
