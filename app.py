@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 import bc_model
 from bc_model.answer_table import INTENDED_USE
 from bc_model.arrays import FloatArray
-from bc_model.artifact import ArtifactError, Reference, load_reference
+from bc_model.artifact import ArtifactError, Reference
 from bc_model.classifier import Classifier
 from web.batch import CSV, NPY, BatchAnswer, BatchDecoder, as_csv
 from web.metrics import Metrics
@@ -211,11 +211,11 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application for the artifact that ``settings`` name.
 
     Raises:
-        ArtifactError: a file of the artifact is missing or altered.
+        ArtifactError: a file of the artifact is missing, altered or makes no sense.
     """
     classifier = Classifier.load(settings.model_dir, settings.threshold)
     manifest = classifier.manifest
-    reference = load_reference(settings.model_dir, manifest)
+    reference = classifier.load_reference(settings.model_dir)
     metrics = Metrics(classifier.names, reference, manifest.model_version, settings.version)
     service = Service(settings, classifier, reference, metrics)
     routes = service.routes()
@@ -266,7 +266,7 @@ def main() -> None:
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     with suppress(KeyboardInterrupt):  # which the server has taken as a signal to stop
-        DrainingServer(config, app, settings.drain_seconds).run()
+        DrainingServer(config, app, settings).run()
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ import math
 import os
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import msgspec
 import numpy as np
@@ -193,14 +192,14 @@ def read_manifest(directory: Path) -> Manifest:
         content = _read(directory, MANIFEST)
         written_as = msgspec.json.decode(content, type=_Format).format
         if written_as != FORMAT:
-            raise _unusable(directory, MANIFEST, f"has format {written_as}, not {FORMAT}")
+            raise unusable(directory, MANIFEST, f"has format {written_as}, not {FORMAT}")
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _unusable(directory, MANIFEST, f"is not a manifest ({error})") from error
+        raise unusable(directory, MANIFEST, f"is not a manifest ({error})") from error
     if manifest.checksum != sealed(manifest).checksum:
-        raise _unusable(directory, MANIFEST, "was altered: its checksum differs")
+        raise unusable(directory, MANIFEST, "was altered: its checksum differs")
     if reason := fault(manifest):
-        raise _unusable(directory, MANIFEST, reason)
+        raise unusable(directory, MANIFEST, reason)
     return manifest
 
 
@@ -213,10 +212,10 @@ def load_model(directory: Path, manifest: Manifest) -> ModelArrays:
     arrays = ModelArrays(**_load(directory, MODEL, manifest, MODEL_SHAPES))
     refits, cases = manifest.parameters.refits, manifest.data.trained_on
     if arrays.coefficients.shape != (1 + refits, cases):
-        raise _unusable(directory, MODEL, "is of another model than the manifest")
+        raise unusable(directory, MODEL, "is of another model than the manifest")
     for name in ("median", "scale", "gamma"):
         if not (getattr(arrays, name) > 0).all():
-            raise _unusable(directory, MODEL, f"has a {name} that is not positive")
+            raise unusable(directory, MODEL, f"has a {name} that is not positive")
     return arrays
 
 
@@ -228,13 +227,13 @@ def load_reference(directory: Path, manifest: Manifest) -> Reference:
     """
     reference = Reference(**_load(directory, REFERENCE, manifest, REFERENCE_SHAPES))
     if len(reference.cases) != manifest.data.cases:
-        raise _unusable(directory, REFERENCE, "is of another model than the manifest")
+        raise unusable(directory, REFERENCE, "is of another model than the manifest")
     for name in ("targets", "malignant", "out_of_fold"):
         values = getattr(reference, name)
         if values.min() < 0 or values.max() > 1:
-            raise _unusable(directory, REFERENCE, f"has {name} beyond 0 and 1")
+            raise unusable(directory, REFERENCE, f"has {name} beyond 0 and 1")
     if reference.unseen.sum() != manifest.data.unseen:
-        raise _unusable(directory, REFERENCE, "is of another model than the manifest")
+        raise unusable(directory, REFERENCE, "is of another model than the manifest")
     return reference
 
 
@@ -250,7 +249,7 @@ def _no_artifact(directory: Path) -> str:
     return f"{directory} is not a model: it has no {MANIFEST}; name a model, or train one: {_TRAIN}"
 
 
-def _unusable(directory: Path, name: str, reason: str) -> ArtifactError:
+def unusable(directory: Path, name: str, reason: str) -> ArtifactError:
     """Return the error about a damaged file of the model in ``directory``; it says to retrain."""
     where = directory.absolute()
     return ArtifactError(f"{where / name} {reason}; delete {where} and train again: {_TRAIN}")
@@ -276,8 +275,8 @@ def _load(
                     raise ValueError(f"{key} holds {array.dtype}")
                 if np.isnan(array).any() or (key != "ratio_limits" and np.isinf(array).any()):
                     raise ValueError(f"{key} contains NaN or infinity")
-    except (ValueError, KeyError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
-        raise _unusable(directory, name, f"cannot be read ({error})") from error
+    except Exception as error:  # NumPy parses a header as Python, and Python's errors vary
+        raise unusable(directory, name, f"cannot be read ({error})") from error
     return arrays
 
 
@@ -299,10 +298,10 @@ def _check(directory: Path, name: str, manifest: Manifest) -> bytes:
     """Return the file's content, which has the hash that the manifest records."""
     recorded = manifest.files.get(name)
     if recorded is None:
-        raise _unusable(directory, MANIFEST, f"does not name {name}")
+        raise unusable(directory, MANIFEST, f"does not name {name}")
     content = _read(directory, name)
     if hashlib.sha256(content).hexdigest() != recorded:
-        raise _unusable(directory, name, "was altered: its SHA-256 is not the manifest's")
+        raise unusable(directory, name, "was altered: its SHA-256 is not the manifest's")
     return content
 
 
@@ -311,12 +310,12 @@ def _read(directory: Path, name: str) -> bytes:
     try:
         if not path.is_file():  # a pipe would never end
             path.stat()
-            raise _unusable(directory, name, "is not a file")
+            raise unusable(directory, name, "is not a file")
         if path.stat().st_size > LARGEST_FILE:
-            raise _unusable(directory, name, f"is larger than {LARGEST_FILE} bytes")
+            raise unusable(directory, name, f"is larger than {LARGEST_FILE} bytes")
         return path.read_bytes()
     except OSError as error:
-        raise _unusable(directory, name, f"cannot be read ({error.strerror})") from error
+        raise unusable(directory, name, f"cannot be read ({error.strerror})") from error
 
 
 def _sha256(path: Path) -> str:

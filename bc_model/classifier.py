@@ -13,6 +13,7 @@ import numpy as np
 
 from bc_model import artifact
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
+from bc_model.artifact import Reference
 from bc_model.consistency import RATIOS
 from bc_model.explanation import Explainer
 from bc_model.features import MEASUREMENTS
@@ -24,6 +25,9 @@ NO_BASIS = (
     "the model has no basis for this case: it lies further from the training cases than nearly all "
     "held-out cases of cross-validation did"
 )
+
+PARITY = 1e-9
+"""How far an answer may lie from the one recorded at training: libraries round differently."""
 
 
 class Caution(msgspec.Struct, frozen=True):
@@ -118,6 +122,20 @@ class Classifier:
         manifest = artifact.read_manifest(directory)
         arrays = artifact.load_model(directory, manifest)
         return cls(manifest, arrays, manifest.threshold if threshold is None else threshold)
+
+    def load_reference(self, directory: Path) -> Reference:
+        """Return the reference of this model, which is in ``directory``.
+
+        Raises:
+            ArtifactError: it is missing or altered, or this model answers its cases otherwise than
+                it did at training.
+        """
+        reference = artifact.load_reference(directory, self.manifest)
+        with np.errstate(all="ignore"):  # what comes of senseless arrays is found below
+            malignant = self.score(reference.cases).malignant
+        if not (np.abs(malignant - reference.malignant) <= PARITY).all():  # as NaN is not
+            raise artifact.unusable(directory, artifact.MODEL, "does not answer as at training")
+        return reference
 
     def score(self, X: FloatArray) -> Scores:
         """Return the answers to ``X`` (n, 30) as arrays."""

@@ -15,6 +15,7 @@ import pytest
 
 from bc_model import artifact
 from bc_model.artifact import ArtifactError
+from bc_model.classifier import Classifier
 from bc_model.features import FEATURE_NAMES
 
 Arrays = dict[str, Any]
@@ -50,15 +51,9 @@ def change_arrays(directory: Path, name: str, change: Callable[[Arrays], object]
     seal(directory)
 
 
-def load(directory: Path) -> None:
-    manifest = artifact.read_manifest(directory)
-    artifact.load_model(directory, manifest)
-    artifact.load_reference(directory, manifest)
-
-
 def assert_refused(directory: Path, name: str, reason: str) -> None:
     with pytest.raises(ArtifactError) as refusal:
-        load(directory)
+        Classifier.load(directory).load_reference(directory)
     text = str(refusal.value)
     assert text.startswith(f"{directory / name} ")
     assert reason in text
@@ -69,7 +64,7 @@ def assert_refused(directory: Path, name: str, reason: str) -> None:
 def test_what_is_sealed_anew_and_unchanged_is_loaded(copy: Path) -> None:
     change_arrays(copy, artifact.MODEL, lambda arrays: None)
     change_arrays(copy, artifact.REFERENCE, lambda arrays: None)
-    load(copy)
+    Classifier.load(copy).load_reference(copy)
 
 
 def put(*path: Any, value: Any) -> Callable[[Any], None]:
@@ -168,6 +163,10 @@ def not_a_number(name: str, value: float) -> Callable[[Arrays], None]:
         (put("median", value=np.array(["x"] * 30)), "median holds <U1"),
         (put("median", value=np.array([None] * 30)), "cannot be read"),
         (lambda arrays: arrays.pop("median"), "cannot be read"),
+        (not_a_number("coefficients", 1e308), "does not answer as at training"),
+        (not_a_number("intercepts", -1e308), "does not answer as at training"),
+        (not_a_number("scale", 5e-324), "does not answer as at training"),
+        (lambda arrays: arrays["cases"].sort(), "does not answer as at training"),
     ],
 )
 def test_senseless_models(copy: Path, change: Callable[[Arrays], object], reason: str) -> None:
@@ -218,6 +217,15 @@ def test_what_claims_to_be_huge_is_not_even_tried(copy: Path) -> None:
         archive.writestr("median.npy", header.getvalue())
     seal(copy)
     assert_refused(copy, artifact.MODEL, "claims to hold 96000000000000 bytes")
+
+
+@pytest.mark.parametrize("start", [b"{'shape': ( }", b"{'shape': 0o8}", b"{" * 90, b"\xff" * 90])
+def test_a_header_that_is_none(copy: Path, start: bytes) -> None:
+    header = b"\x93NUMPY\x01\x00\x76\x00" + start.ljust(117) + b"\n"
+    with zipfile.ZipFile(copy / artifact.MODEL, "w") as archive:
+        archive.writestr("median.npy", header + bytes(240))
+    seal(copy)
+    assert_refused(copy, artifact.MODEL, "cannot be read")
 
 
 def test_another_version_of_the_format_is_not_guessed_at(copy: Path) -> None:

@@ -317,7 +317,7 @@ def test_verify_finds_answers_that_are_not_those_at_training(
     assert main(["verify", str(directory)]) == code
     output, errors = capsys.readouterr()
     assert bool(output) == (code == 0)
-    assert ("answers differ from those at training by up to 1.0e-08" in errors) == (code == 1)
+    assert ("model.npz does not answer as at training; delete" in errors) == (code == 1)
 
 
 def test_help_names_commands_and_defaults() -> None:
