@@ -3,11 +3,12 @@
 A request head is collected here until it is whole, and a body is cut where it ends. So the parser
 gets each byte once and never more than one request, the next one waits until the answer is out, and
 every limit is exact. A connection that keeps its peer or the service waiting is closed: the server
-calls ``check`` once a second, which costs a request nothing.
+calls ``check_connections`` once a second, which costs a request nothing.
 """
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 import httptools
@@ -97,6 +98,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._limits.head_seconds if self.cycle is None else self._limits.keep_alive_seconds
         ):
             self.transport.close()
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What waits here: an answer that its client does not read, and the requests behind it."""
+        return self.transport.get_write_buffer_size() + len(self._received)
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its head is refused."""
@@ -252,6 +258,18 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refused_bytes += size
         if self._refused_bytes > self._limits.max_refused_bytes:
             self.transport.abort()
+
+
+def check_connections(connections: Sequence[LimitedProtocol], now: float, most_bytes: int) -> None:
+    """Check each connection; while they buffer more together, the one with the most is cut off."""
+    for connection in connections:
+        connection.check(now)
+    buffered = sum(connection.buffered_bytes for connection in connections)
+    for connection in sorted(connections, key=lambda each: each.buffered_bytes, reverse=True):
+        if buffered <= most_bytes:
+            break
+        buffered -= connection.buffered_bytes
+        connection.transport.abort()
 
 
 class _LingeringTransport:

@@ -15,25 +15,26 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 
-from web.protocol import LimitedProtocol
+from web.protocol import LimitedProtocol, check_connections
+from web.settings import Settings
 
 TICKS_A_CHECK = 10
 """How often uvicorn calls `on_tick` between two looks at the connections: a second in all."""
 
 
 class DrainingServer(uvicorn.Server):
-    """Goes on answering for ``drain_seconds`` after the first signal to stop.
+    """Goes on answering for ``settings.drain_seconds`` after the first signal to stop.
 
     Meanwhile ``app.state.draining`` is True: the application says that it is not ready, and closes
     each connection after its answer, so that clients with kept-alive connections go elsewhere.
     A second signal ends the draining.
     """
 
-    def __init__(self, config: uvicorn.Config, app: Starlette, drain_seconds: int) -> None:
+    def __init__(self, config: uvicorn.Config, app: Starlette, settings: Settings) -> None:
         """Serve ``app``, which is the one in ``config``."""
         super().__init__(config)
         self._state = app.state
-        self._drain_seconds = drain_seconds
+        self._settings = settings
         self._stop: tuple[float, int] | None = None
 
     @contextmanager
@@ -47,8 +48,8 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Start draining, stop when that is under way, and wait for nobody when that is, too."""
-        if self._stop is None and self._drain_seconds:
-            self._stop = (time.monotonic() + self._drain_seconds, sig)
+        if self._stop is None and self._settings.drain_seconds:
+            self._stop = (time.monotonic() + self._settings.drain_seconds, sig)
             self._state.draining = True
         elif self.should_exit:
             self.force_exit = True
@@ -58,9 +59,9 @@ class DrainingServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look at the connections, and stop when the draining is over; ten times a second."""
         if counter % TICKS_A_CHECK == 0:
+            connections = cast(list[LimitedProtocol], list(self.server_state.connections))
             now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                cast(LimitedProtocol, connection).check(now)
+            check_connections(connections, now, self._settings.max_buffered_bytes)
         if self._stop is not None and not self.should_exit:
             deadline, sig = self._stop
             if time.monotonic() >= deadline:

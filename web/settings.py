@@ -62,6 +62,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_connections: Annotated[
         int, Meta(ge=1, le=100_000, description="most connections at a time")
     ] = 1000
+    max_buffered_bytes: Annotated[
+        int,
+        Meta(ge=2**20, le=2**40, description="most bytes of unread answers, and requests behind"),
+    ] = 2**26
     max_batches: Annotated[
         int, Meta(ge=1, le=1000, description="most batches in work at a time")
     ] = 2

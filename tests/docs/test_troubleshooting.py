@@ -42,6 +42,7 @@ from web.middleware import ProblemResponder
 from web.problems import ProblemError
 from web.requests import JSON, BodyReader, FeatureDecoder, RequestContext, media_type
 from web.server import DrainingServer, JsonFormatter
+from web.settings import Settings
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 ENTRIES = re.split(r"^### .+\n\n", PAGE, flags=re.MULTILINE)[1:]
@@ -105,7 +106,7 @@ def start(
         port = server.getsockname()[1]
         found = list(preflight.port_problems("127.0.0.1", str(port), []))
         config = uvicorn.Config(Starlette(), port=port, log_config=None)
-        refusals([DrainingServer(config, Starlette(), 0).run], SystemExit)
+        refusals([DrainingServer(config, Starlette(), Settings()).run], SystemExit)
     found += map(JsonFormatter().format, caplog.records)
     for python in (str(tmp_path / "python"), sys.executable):
         found += preflight.python_problems(python, lock)

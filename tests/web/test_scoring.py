@@ -1,10 +1,11 @@
 """Too many batches are refused at once, those admitted are answered, and nothing else waits."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import httpx2
@@ -25,6 +26,7 @@ def busy(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A service that works on one batch while another waits."""
     settings = {
         "MAX_BATCHES": "1", "MAX_WAITING_BATCHES": "1", "IDLE_SECONDS": "20",
+        "MAX_BUFFERED_BYTES": "8000000",
     }  # fmt: skip
     log = tmp_path_factory.mktemp("busy") / "log"
     with running_service({"MODEL_DIR": str(model_dir), **settings}, log) as client:
@@ -133,3 +135,37 @@ def test_slow_bodies_make_way_for_others(busy: httpx2.Client) -> None:
         for connection, status in ((slow[0], 503), (slow[-1], 200)):
             connection.sendall(request[-1:])
             assert statuses(received(connection, 20)[:100]) == [status]
+
+
+def test_answers_that_nobody_reads_are_held_up_to_a_limit(busy: httpx2.Client) -> None:
+    """One is within it, and can be read in the end; of eight, those beyond it are cut off."""
+    body = worst_batch(ROWS)
+    request_ = (
+        b"POST /predict/batch HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    ) + body
+    with ExitStack() as stack:
+        lengths = []
+        for number in (1, 8):
+            silent = []
+            for _ in range(number):
+                connection = stack.enter_context(closing(connect(busy)))
+                before = metric(busy, "app_prediction_latency_seconds_count")
+                connection.sendall(request_)
+                while metric(busy, "app_prediction_latency_seconds_count") == before:
+                    time.sleep(0.01)
+                silent.append(connection)
+            time.sleep(2.5)
+            lengths.append([len(read_or_cut_off(connection)) for connection in silent])
+    (whole,), held = lengths
+    assert whole > 3e6
+    assert 0 < held.count(whole) < 8
+
+
+def read_or_cut_off(connection: socket.socket) -> bytes:
+    parts = []
+    connection.settimeout(1)
+    with suppress(OSError):  # reset, or nothing more on a connection that is kept
+        while part := connection.recv(2**20):
+            parts.append(part)
+    return b"".join(parts)
