@@ -11,6 +11,7 @@ RUN python -m pip --python /venv/bin/python install \
     && find /venv -depth \( -type d -name tests -o -name '*.pyi' \) -exec rm -r {} +
 WORKDIR /app
 COPY app.py ./
+COPY sbom.cdx.json ./
 COPY bc_model bc_model
 COPY web web
 COPY templates templates

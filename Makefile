@@ -58,19 +58,32 @@ types: .venv/installed-dev ## check types with mypy, strict
 
 unit: .venv/installed-dev ## run the tests with coverage; needs Chromium
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest --numprocesses=auto --dist=worksteal
+	.venv/bin/coverage run -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 
 test-cluster: .venv/installed-dev ## run the tests on the cluster of KUBECONFIG; needs Docker, kubectl, Prometheus
 	.venv/bin/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=30 $(CLUSTER_TESTS)
 
+audit: .venv/installed-dev ## look for known vulnerabilities of the pinned packages; needs the internet
+	.venv/bin/python scripts/audit.py
+
+abuse: .venv/installed-dev ## abuse a service of our own, and measure what others see; takes 5 minutes
+	.venv/bin/python -m scripts.abuse
+
+fuzz: .venv/installed-dev ## fuzz each decoder with 100,000 inputs
+	.venv/bin/python -m scripts.fuzz
+
 ##@ Generate
 
-lock: .venv/installed-dev ## pin the packages of requirements*.in
+lock: .venv/installed-dev ## pin the packages of requirements*.in, and list the image's in sbom.cdx.json
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-serve.in -c requirements.txt -o requirements-serve.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && .venv/bin/uv venv --quiet "$$folder" \
+		&& .venv/bin/uv pip install --quiet --python "$$folder" --require-hashes -r requirements-serve.txt \
+		&& PYTHONWARNINGS=ignore .venv/bin/cyclonedx-py environment "$$folder" --pyproject pyproject.toml \
+			--output-reproducible --output-file sbom.cdx.json
 
 screenshots: .venv/installed-dev ## write docs/screenshots from the current model
 	.venv/bin/python -m scripts.screenshots
@@ -114,5 +127,5 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit test-cluster lock screenshots dashboards \
-	notebook diagram vendor
+.PHONY: help up down status logs test lint types unit test-cluster audit abuse fuzz lock \
+	screenshots dashboards notebook diagram vendor

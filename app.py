@@ -213,7 +213,8 @@ def create_app(settings: Settings) -> Starlette:
     Raises:
         ArtifactError: a file of the artifact is missing, altered or makes no sense.
     """
-    classifier = Classifier.load(settings.model_dir, settings.threshold)
+    public_key = settings.model_public_key
+    classifier = Classifier.load(settings.model_dir, settings.threshold, public_key)
     manifest = classifier.manifest
     reference = classifier.load_reference(settings.model_dir)
     metrics = Metrics(classifier.names, reference, manifest.model_version, settings.version)

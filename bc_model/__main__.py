@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from bc_model.metrics import METRICS
 from bc_model.predict_csv import predict_csv
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from bc_model.dataset import Dataset
     from bc_model.training import Progress
 
@@ -102,12 +105,19 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    manifest = artifact.verify(options.directory)
+    manifest = artifact.verify(options.directory, options.public_key or "")
     Classifier.load(options.directory).load_reference(options.directory)
     print(
         f"{options.directory}: {len(manifest.files)} files unaltered, {manifest.data.cases} "
         f"answers as at training"
     )
+
+
+def _sign(options: argparse.Namespace) -> None:
+    from bc_model import signature
+
+    done = "signed" if artifact.sign(options.directory, options.key) else "signed already"
+    print(f"{options.directory}: {done}, MODEL_PUBLIC_KEY={signature.public_key(options.key)}")
 
 
 def _use(options: argparse.Namespace) -> None:
@@ -198,11 +208,36 @@ def _parser() -> ArgumentParser:
     summary = "check that an artifact is whole and answers as it did at training"
     add = command(_verify, summary, "", "artifacts/9927a900eb97")
     add("directory", **directory, nargs="?", default=in_use, help="artifact to check")
+    help = "key that it must be signed with, as `sign` prints it"
+    add("--public-key", type=public_key, metavar="KEY", help=help)
+
+    summary = "sign an artifact, so that nobody else can replace it"
+    add = command(_sign, summary, "--key key.pem", "artifacts/9927a900eb97 --key key.pem")
+    add("directory", **directory, nargs="?", default=in_use, help="artifact to sign")
+    help = "PEM file with an Ed25519 private key"
+    add("--key", type=private_key, required=True, metavar="FILE", help=help)
 
     add = command(_use, "put a model in use that was trained before", "9927a900eb97")
     add("version", metavar="VERSION", help="version of the model")
     add("--artifacts", **directory, default=ARTIFACTS, help="where models are published")
     return parser
+
+
+def private_key(text: str) -> "Ed25519PrivateKey":
+    """Read the key in the file that ``text`` names."""
+    from bc_model import signature
+
+    try:
+        return signature.read_private_key(Path(text))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def public_key(text: str) -> str:
+    """Check that ``text`` can be a public key."""
+    if not re.fullmatch(r"[A-Za-z0-9+/]{43}=", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the base64 of 32 bytes")
+    return text
 
 
 def floor(text: str) -> tuple[str, float]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import msgspec
@@ -24,6 +24,9 @@ from bc_model.arrays import FloatArray
 from bc_model.features import FEATURE_COUNT
 from bc_model.manifest import Manifest, fault, sealed
 from bc_model.predictor import ModelArrays
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FORMAT = 2
 """Raised when a reader of the former format could not read what is written now."""
@@ -50,6 +53,7 @@ REFERENCE_SHAPES: dict[str, tuple[str | int, ...]] = {
 _DTYPES: dict[str, type] = {"counts": np.int64, "targets": np.int64, "unseen": np.bool_}
 
 MODEL, REFERENCE, MANIFEST = "model.npz", "reference.npz", "manifest.json"
+SIGNATURE = "manifest.sig"
 CURRENT = "current"
 
 
@@ -168,28 +172,51 @@ def in_use(root: Path) -> str | None:
     return link.readlink().name if link.is_symlink() else None
 
 
-def verify(directory: Path) -> Manifest:
+def verify(directory: Path, public_key: str = "") -> Manifest:
     """Return the manifest after checking that every file is whole and unaltered.
 
     Raises:
-        ArtifactError: a file is missing or altered.
+        ArtifactError: a file is missing or altered, or ``read_manifest`` refuses the manifest.
     """
-    manifest = read_manifest(directory)
+    manifest = read_manifest(directory, public_key)
     for name in manifest.files:
         _check(directory, name, manifest)
     return manifest
 
 
-def read_manifest(directory: Path) -> Manifest:
+def sign(directory: Path, key: "Ed25519PrivateKey") -> bool:
+    """Sign the manifest in ``directory`` with ``key``, and return whether it was not yet.
+
+    Raises:
+        ArtifactError: the artifact is not whole, or cannot be written to.
+    """
+    from bc_model import signature
+
+    verify(directory)
+    path = directory / SIGNATURE
+    signed = signature.sign(key, _read(directory, MANIFEST))
+    try:
+        if path.exists() and path.read_bytes() == signed:
+            return False
+        path.write_bytes(signed)
+    except OSError as error:
+        raise ArtifactError(f"{path.absolute()} cannot be written: {error.strerror}") from error
+    return True
+
+
+def read_manifest(directory: Path, public_key: str = "") -> Manifest:
     """Return the manifest of the artifact in ``directory``.
 
     Raises:
-        ArtifactError: it is missing, altered, or of another format.
+        ArtifactError: it is missing, altered, of another format, or not signed by the owner of the
+            ``public_key``, if there is one.
     """
     if not (directory / MANIFEST).exists() and not (directory / MODEL).exists():
         raise ArtifactError(_no_artifact(directory.absolute()))
     try:
         content = _read(directory, MANIFEST)
+        if public_key:
+            _check_signature(directory, content, public_key)
         written_as = msgspec.json.decode(content, type=_Format).format
         if written_as != FORMAT:
             raise unusable(directory, MANIFEST, f"has format {written_as}, not {FORMAT}")
@@ -201,6 +228,18 @@ def read_manifest(directory: Path) -> Manifest:
     if reason := fault(manifest):
         raise unusable(directory, MANIFEST, reason)
     return manifest
+
+
+def _check_signature(directory: Path, content: bytes, public_key: str) -> None:
+    from bc_model import signature  # only who asks for it loads the library
+
+    signed = _read(directory, SIGNATURE) if (directory / SIGNATURE).exists() else b""
+    if not signature.is_signed(content, signed, public_key):
+        where = (directory / MANIFEST).absolute()
+        raise ArtifactError(
+            f"{where} is not signed with the private key of {public_key}; if the model is yours, "
+            "sign it: python -m bc_model sign"
+        )
 
 
 def load_model(directory: Path, manifest: Manifest) -> ModelArrays:

@@ -113,13 +113,14 @@ class Classifier:
         self._belongs = np.array([[m == name for name in self._measurements] for m in measurements])
 
     @classmethod
-    def load(cls, directory: Path, threshold: float | None = None) -> Self:
+    def load(cls, directory: Path, threshold: float | None = None, public_key: str = "") -> Self:
         """Load the artifact in ``directory``; ``threshold`` replaces the one stored in it.
 
         Raises:
-            ArtifactError: a file that is needed is missing or altered.
+            ArtifactError: a file that is needed is missing or altered, or not signed by the owner
+                of the ``public_key``, if there is one.
         """
-        manifest = artifact.read_manifest(directory)
+        manifest = artifact.read_manifest(directory, public_key)
         arrays = artifact.load_model(directory, manifest)
         return cls(manifest, arrays, manifest.threshold if threshold is None else threshold)
 

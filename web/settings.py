@@ -20,6 +20,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     model_dir: Annotated[Path, Meta(description="directory of the model to serve")] = Path(
         "artifacts/current"
     )
+    model_public_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9+/]{43}=)?\Z",
+            description="key that the model must be signed with; empty: it need not be signed",
+            extra={"must": "the base64 of 32 bytes, as `python -m bc_model sign` prints it"},
+        ),
+    ] = ""
     threshold: Annotated[
         Annotated[float, Meta(gt=0, lt=1)] | None,
         Meta(
@@ -119,7 +127,7 @@ def describe_settings() -> str:
     width = max(len(field.name) for field in fields)
     return "\n".join(
         f"  {field.name.upper():{width}}  {field.type.extra_json_schema['description']}"
-        f" (default: {'empty' if field.default is None else field.default})"
+        f" (default: {'empty' if field.default in (None, '') else field.default})"
         for field in fields
     )
 

@@ -16,8 +16,8 @@ short_description: Hash what goes into an image, and lay it out to be built
 description:
   - The digest says what an image is made of - names and content of the project's files, version of
     the model, settings of the build. An image under a tag made of it need not be built again.
-  - The bytes of the model's files do not count. Training gives the same version everywhere, but
-    arrays that differ in their last digits from one processor to another.
+  - The bytes of the model's files do not count, but for its signature. Training gives the same
+    version everywhere, but arrays that differ in their last digits from one processor to another.
   - In check mode the model need not be there yet; the digest is then the one of the rest.
 options:
   project:
@@ -86,16 +86,17 @@ def model_content(model: Path, patterns: Iterable[str], destination: str) -> Con
     }
 
 
-def model_version(model: Path) -> str:
-    """Return the version that the manifest of ``model`` names."""
+def model_identity(model: Path) -> str:
+    """Return the version that the manifest of ``model`` names, and its signature, if it has one."""
     version: str = json.loads((model / "manifest.json").read_bytes())["model_version"]
-    return version
+    signature = model / "manifest.sig"
+    return version + (signature.read_text() if signature.exists() else "")
 
 
-def digest(code: Content, version: str, settings: dict[str, str]) -> str:
-    """Return the hash of the project's files, the model's version and the settings."""
+def digest(code: Content, model: str, settings: dict[str, str]) -> str:
+    """Return the hash of the project's files, the identity of the model and the settings."""
     hashes = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in code.items()}
-    parts = [hashes, version, settings]
+    parts = [hashes, model, settings]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -126,7 +127,7 @@ def main() -> None:
             destination = Path(p["destination"])
             code, _ = lay_out(code, destination), lay_out(of_model, destination)
             model = destination / p["model_destination"]
-        found = digest(code, model_version(model) if of_model else "", p["settings"])
+        found = digest(code, model_identity(model) if of_model else "", p["settings"])
     except OSError as error:
         module.fail_json(msg=f"{error.filename} belongs in the image: {error.strerror}")
     except (ValueError, KeyError, TypeError):

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -8,6 +9,7 @@ import image_content
 import numpy as np
 import pytest
 from msgspec import yaml
+from packaging.utils import canonicalize_name
 
 from bc_model import artifact
 from tests.conftest import ROOT
@@ -55,7 +57,7 @@ def content(project: Path) -> image_content.Content:
 
 def digest(project: Path, base: str = "python") -> str:
     code = image_content.project_content(project, PATHS)
-    version = image_content.model_version(project / "model")
+    version = image_content.model_identity(project / "model")
     return image_content.digest(code, version, {"base": base})
 
 
@@ -123,11 +125,19 @@ def test_other_files_do_not_change_the_digest(project: Path, file: str) -> None:
     assert digest(project) == before
 
 
+def test_a_signature_changes_the_digest(project: Path) -> None:
+    digests = {digest(project)}
+    for signature in ("one", "another"):
+        (project / "model/manifest.sig").write_text(signature)
+        digests.add(digest(project))
+    assert len(digests) == 3
+
+
 def test_digest_is_the_same_in_another_place_at_another_time(project: Path, tmp_path: Path) -> None:
     copy = tmp_path / "a copy"
     image_content.lay_out(content(project), copy)
     code = image_content.project_content(copy, PATHS)
-    version = image_content.model_version(copy / "artifacts/current")
+    version = image_content.model_identity(copy / "artifacts/current")
     assert image_content.digest(code, version, {"base": "python"}) == digest(project)
 
 
@@ -187,8 +197,19 @@ def test_a_build_by_hand_is_let_see_the_same() -> None:
     assert visible | {"Dockerfile"} == {*role["__image_paths"], "artifacts"}
 
 
-def test_the_image_has_the_versions_that_were_tested() -> None:
-    def pins(file: str) -> set[str]:
-        return set(re.findall(r"^[a-z0-9-]+==\S+", (ROOT / file).read_text(), re.MULTILINE))
+def pins(file: str) -> set[str]:
+    return set(re.findall(r"^[a-z0-9-]+==\S+", (ROOT / file).read_text(), re.MULTILINE))
 
+
+def test_the_image_has_the_versions_that_were_tested() -> None:
     assert pins("requirements-serve.txt") <= pins("requirements.txt")
+
+
+def test_the_bill_of_materials_is_of_these_versions() -> None:
+    bill = json.loads((ROOT / "sbom.cdx.json").read_bytes())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    listed = {
+        f"{canonicalize_name(each['name'])}=={each['version']}" for each in bill["components"]
+    }
+    assert listed == pins("requirements-serve.txt")
+    assert all(component["licenses"] for component in bill["components"])

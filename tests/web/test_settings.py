@@ -76,4 +76,4 @@ def test_every_setting_is_described() -> None:
     lines = describe_settings().splitlines()
     assert [line.split()[0].lower() for line in lines] == list(Settings.__struct_fields__)
     assert lines[1].split(maxsplit=1)[1] == "port to listen on (default: 8000)"
-    assert "empty: the model's (default: empty)" in lines[3]
+    assert "empty: the model's (default: empty)" in lines[4]
