@@ -1,6 +1,6 @@
 """A loaded model and its answers, shared by the service, the page and `predict`.
 
-Only NumPy and msgspec are imported.
+Only NumPy, msgspec and threadpoolctl are imported.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 import msgspec
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bc_model import artifact
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
@@ -30,7 +31,7 @@ PARITY = 1e-9
 """How far an answer may lie from the one recorded at training: libraries round differently."""
 
 
-class Caution(msgspec.Struct, frozen=True):
+class Caution(msgspec.Struct, frozen=True, gc=False):
     """Something to know before relying on an answer; ``feature`` is None for the whole case."""
 
     code: Literal["out_of_range", "inconsistent", "no_basis"]
@@ -38,7 +39,7 @@ class Caution(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The answer to one case."""
 
     prediction: Literal[0, 1]
@@ -120,6 +121,9 @@ class Classifier:
             ArtifactError: a file that is needed is missing or altered, or not signed by the owner
                 of the ``public_key``, if there is one.
         """
+        # The matrices are small: several threads would mostly wait for one another, and how many
+        # there are decides the last digits.
+        threadpool_limits(limits=1)
         manifest = artifact.read_manifest(directory, public_key)
         arrays = artifact.load_model(directory, manifest)
         return cls(manifest, arrays, manifest.threshold if threshold is None else threshold)

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from bc_model.agreement import Agreement
-from bc_model.answer_table import AnswerWriter
+from bc_model.answer_table import INTENDED_USE, AnswerWriter
 from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
 from bc_model.csv_cases import CaseReader, not_text
@@ -169,18 +169,41 @@ class BatchDecoder:
             raise ProblemError("too-many-rows", detail)
 
 
-def as_csv(
-    classifier: Classifier, batch: Batch, answers: Sequence[Answer], digits: int | None = None
-) -> bytes:
-    """Return the answers of ``classifier`` as ``python -m bc_model predict`` writes them.
+class JsonAnswers:
+    """Answers as the JSON of a ``BatchAnswer``, encoded some at a time."""
 
-    Numbers have ``digits`` significant digits, and all they have for None.
-    """
-    text = io.StringIO()
-    writer = AnswerWriter(text, classifier, digits=digits)
-    for identifier, label, answer in zip(batch.identifiers, batch.labels, answers, strict=True):
-        writer.write(identifier, label, answer)
-    return text.getvalue().encode()
+    def __init__(self) -> None:
+        """Have none yet."""
+        self._parts: list[bytes] = []
+
+    def write(self, answers: Sequence[Answer]) -> None:
+        """Add the next answers."""
+        self._parts.append(msgspec.json.encode(answers)[1:-1])
+
+    def content(self) -> bytes:
+        """Return them all."""
+        start = b'{"intended_use":%s,"predictions":[' % msgspec.json.encode(INTENDED_USE)
+        return b"".join([start, b",".join(self._parts), b"]}"])
+
+
+class CsvAnswers:
+    """Answers to a batch as ``python -m bc_model predict`` writes them."""
+
+    def __init__(self, classifier: Classifier, batch: Batch, digits: int | None = None) -> None:
+        """Write numbers with ``digits`` significant digits, and with all they have for None."""
+        self._text = io.StringIO()
+        self._writer = AnswerWriter(self._text, classifier, digits=digits)
+        self._cases = zip(batch.identifiers, batch.labels, strict=True)
+
+    def write(self, answers: Sequence[Answer]) -> None:
+        """Add the answers to the next cases."""
+        for answer in answers:
+            identifier, label = next(self._cases)
+            self._writer.write(identifier, label, answer)
+
+    def content(self) -> bytes:
+        """Return them all."""
+        return self._text.getvalue().encode()
 
 
 def agreement(batch: Batch, answers: Sequence[Answer]) -> Agreement:

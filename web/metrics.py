@@ -5,6 +5,7 @@ query over both. Both name the model: what another was asked is never compared w
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from prometheus_client import (
@@ -28,10 +29,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from bc_model.arrays import FloatArray, IntArray
+from bc_model.arrays import BoolArray, FloatArray, IntArray
 from bc_model.artifact import Reference
 from bc_model.classifier import Answer
 from bc_model.drift import BINS, PROBABILITY_BUCKETS, bin_counts, score_counts
+from bc_model.verdict import Diagnosis
 from web.problems import KINDS, REJECTIONS
 from web.requests import prefers
 
@@ -50,6 +52,34 @@ OPENMETRICS = "application/openmetrics-text"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 disable_created_metrics()
+
+
+class Tally(NamedTuple):
+    """What is counted of the answers to the cases ``X`` (n, 30).
+
+    ``diagnoses`` and ``malignant``, the probabilities, are of each case; ``uncertain`` and
+    ``unsupported`` say how many have that verdict and no basis, and ``outside`` (30,) how many have
+    a value out of range.
+    """
+
+    X: FloatArray
+    outside: IntArray
+    diagnoses: list[Diagnosis]
+    malignant: list[float]
+    uncertain: int
+    unsupported: int
+
+
+def tally(X: FloatArray, outside: BoolArray, answers: Sequence[Answer]) -> Tally:
+    """Return the tally of ``answers``; of the cases ``X`` these values are ``outside`` (n, 30)."""
+    return Tally(
+        X,
+        outside.sum(axis=0),
+        [answer.diagnosis for answer in answers],
+        [answer.probability_malignant for answer in answers],
+        sum(answer.is_uncertain for answer in answers),
+        sum(not answer.has_basis for answer in answers),
+    )
 
 
 class _Traffic:
@@ -91,10 +121,10 @@ class _Traffic:
         self._requests.labels(endpoint, method, str(status)).inc()
         self._durations.labels(endpoint).observe(seconds)
 
-    def answered(self, answers: Iterable[Answer]) -> None:
-        for answer in answers:
-            self._predictions.labels(answer.diagnosis).inc()
-            self._probability.observe(answer.probability_malignant)
+    def answered(self, tally: Tally) -> None:
+        for diagnosis, probability in zip(tally.diagnoses, tally.malignant, strict=True):
+            self._predictions.labels(diagnosis).inc()
+            self._probability.observe(probability)
 
 
 class FeatureCounts(Collector):
@@ -253,20 +283,17 @@ class Metrics:
         """Count the time that it took to score the cases of a request."""
         self._scoring.observe(seconds)
 
-    def answered(
-        self, X: FloatArray, outside: IntArray, answers: Sequence[Answer], is_generated: bool
-    ) -> None:
-        """Count the answers to the cases ``X`` (n, 30); ``outside`` (30,) are out of range.
+    def answered(self, tally: Tally, is_generated: bool) -> None:
+        """Count answers.
 
         Generated cases are not users' cases, and say nothing about what comes in.
         """
-        self._traffic[is_generated].answered(answers)
+        self._traffic[is_generated].answered(tally)
         if is_generated:
             return
-        for answer in answers:
-            self._uncertain.inc(answer.is_uncertain)
-            self._unsupported.inc(not answer.has_basis)
-        self._features.add(X, outside)
+        self._uncertain.inc(tally.uncertain)
+        self._unsupported.inc(tally.unsupported)
+        self._features.add(tally.X, tally.outside)
 
     def requested(
         self, endpoint: str, method: str, status: int, seconds: float, is_generated: bool

@@ -131,11 +131,18 @@ class Pages:
             # The form adds its boundaries, and sends the end of each line as two characters.
             form_bytes = 1024 + self._settings.max_batch_rows
             too_large = f"The file is larger than {most / 2**20:.3g} MB; split it."
+            self._queue.check_room()
             body = await self._bodies.read(request, most + form_bytes, too_large)
             upload = await read_upload(request.headers, body)
             async with self._queue.turn(request):
                 cases = await self._queue.run(self._batches.from_csv, upload.content, "file")
-                answers = await self._scorer.answers(request, cases.X)
+                if upload.is_download:
+                    table = batch.CsvAnswers(self._classifier, cases, DIGITS)
+                    await self._scorer.answer_many(request, cases.X, table.write)
+                    content = await self._queue.run(table.content)
+                    return _file(content, "answers", PurePath(upload.name).stem, "csv")
+                answers: list[Answer] = []
+                await self._scorer.answer_many(request, cases.X, answers.extend)
                 return await self._queue.run(self._answers, request, upload, cases, answers)
         except ProblemError as problem:
             request_context(request).problem = problem.kind
@@ -202,9 +209,6 @@ class Pages:
     def _answers(
         self, request: Request, upload: Upload, cases: batch.Batch, answers: list[Answer]
     ) -> Response:
-        if upload.is_download:
-            table = batch.as_csv(self._classifier, cases, answers, DIGITS)
-            return _file(table, "answers", PurePath(upload.name).stem, "csv")
         verdicts = [answer.verdict for answer in answers]
         context = {
             "answers": list(zip(cases.identifiers, verdicts, answers, strict=True)),

@@ -61,6 +61,12 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._is_refused or self._closing_since is not None:
             self._discard(len(data))
             return
+        if self._body and not self._received:  # nearly all of a body comes this way, uncopied
+            size = self._measure(self._body, data)
+            self._feed(data[:size])
+            data = data[size:]
+            if self._is_refused:
+                return
         if not self._received:
             self._head_since = self._progress
         self._received += data
@@ -172,14 +178,18 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
 
     def _feed_body(self, body: "_Length | _Chunks") -> None:
+        size = self._measure(body, self._received)
+        part = bytes(self._received[:size])
+        del self._received[:size]
+        self._feed(part)
+
+    def _measure(self, body: "_Length | _Chunks", received: bytes | bytearray) -> int:
+        """Return how many of the bytes belong to the body, and none if it is refused."""
         try:
-            size = body.length(self._received)
+            return body.length(received)
         except ProblemError as refusal:
             self._refuse(refusal)
-        else:
-            part = bytes(self._received[:size])
-            del self._received[:size]
-            self._feed(part)
+            return 0
 
     def _feed_head(self) -> bool:
         """Feed a head if it is whole; return whether there is more to do."""
@@ -214,6 +224,8 @@ class LimitedProtocol(HttpToolsProtocol):
         return None
 
     def _feed(self, part: bytes) -> None:
+        if self._is_refused:
+            return
         try:
             self.parser.feed_data(part)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -308,7 +320,7 @@ class _Length:
     def __bool__(self) -> bool:
         return self._left > 0
 
-    def length(self, received: bytearray) -> int:
+    def length(self, received: bytes | bytearray) -> int:
         """Return how many of the bytes belong to the body."""
         size = min(self._left, len(received))
         self._left -= size
@@ -327,7 +339,7 @@ class _Chunks:
         self._line = b""
         self._is_trailer = False
 
-    def length(self, received: bytearray) -> int:
+    def length(self, received: bytes | bytearray) -> int:
         """Return how many of the bytes belong to the body.
 
         Raises:

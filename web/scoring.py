@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
 from bc_model.predictor import Scores
-from web.metrics import Metrics
+from web.metrics import Metrics, Tally, tally
 from web.problems import ProblemError
 from web.requests import request_context
 
@@ -38,6 +38,15 @@ class BatchQueue:
         self._turns = CapacityLimiter(at_work)
         self._threads = CapacityLimiter(at_work)
 
+    def check_room(self) -> None:
+        """Make sure that there is a place, as of now: before a body is received for nothing.
+
+        Raises:
+            ProblemError: too many are waiting.
+        """
+        if not self._places:
+            raise ProblemError("overloaded", "Too many batches are waiting.")
+
     @asynccontextmanager
     async def turn(self, request: Request) -> AsyncIterator[None]:
         """Wait for a turn, and keep it.
@@ -46,8 +55,7 @@ class BatchQueue:
             ProblemError: too many are waiting.
             ClientDisconnect: the client has not waited.
         """
-        if not self._places:
-            raise ProblemError("overloaded", "Too many batches are waiting.")
+        self.check_room()
         self._places -= 1
         try:
             async with self._turns:
@@ -82,37 +90,43 @@ class Scorer:
         started = time.perf_counter()
         scores, answers = self._score(X)
         self._metrics.scored(time.perf_counter() - started)
-        self._count(request, X, scores, answers)
+        counted = tally(X, scores.outside, answers)
+        self._metrics.answered(counted, request_context(request).is_generated)
         return answers[0]
 
-    async def answers(self, request: Request, X: FloatArray) -> list[Answer]:
-        """Return the answers to ``X`` (n, 30), each with a few warnings; only in a turn.
+    async def answer_many(
+        self, request: Request, X: FloatArray, write: Callable[[list[Answer]], object]
+    ) -> None:
+        """Answer ``X`` (n, 30), each case with a few warnings; only in a turn.
+
+        ``write`` is called with some answers at a time, in a thread, so that they are not all in
+        memory together.
 
         Raises:
             ClientDisconnect: the client went away before the end, and nothing is counted.
         """
-        chunks = [X[start : start + CHUNK] for start in range(0, len(X), CHUNK)]
-        scored = []
+        tallies = []
         seconds = 0.0
-        for chunk in chunks:
-            check_connection(request)
+
+        def score_and_write(chunk: FloatArray) -> tuple[Tally, float]:
             started = time.perf_counter()
-            scored.append(await self._queue.run(self._score, chunk, MOST_WARNINGS))
-            seconds += time.perf_counter() - started
+            scores, answers = self._score(chunk, MOST_WARNINGS)
+            took = time.perf_counter() - started
+            write(answers)
+            return tally(chunk, scores.outside, answers), took
+
+        for start in range(0, len(X), CHUNK):
+            check_connection(request)
+            counted, took = await self._queue.run(score_and_write, X[start : start + CHUNK])
+            tallies.append(counted)
+            seconds += took
         self._metrics.scored(seconds)
-        for chunk, (scores, answers) in zip(chunks, scored, strict=True):
-            self._count(request, chunk, scores, answers)
+        for counted in tallies:
+            self._metrics.answered(counted, request_context(request).is_generated)
             await lowlevel.checkpoint()  # others have waited for a millisecond
-        return [answer for _, answers in scored for answer in answers]
 
     def _score(
         self, X: FloatArray, most_warnings: int | None = None
     ) -> tuple[Scores, list[Answer]]:
         scores = self._classifier.score(X)
         return scores, self._classifier.worded(X, scores, most_warnings)
-
-    def _count(
-        self, request: Request, X: FloatArray, scores: Scores, answers: list[Answer]
-    ) -> None:
-        outside = scores.outside.sum(axis=0)
-        self._metrics.answered(X, outside, answers, request_context(request).is_generated)

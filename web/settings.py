@@ -73,7 +73,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_buffered_bytes: Annotated[
         int,
         Meta(ge=2**20, le=2**40, description="most bytes of unread answers, and requests behind"),
-    ] = 2**26
+    ] = 2**25
     max_batches: Annotated[
         int, Meta(ge=1, le=1000, description="most batches in work at a time")
     ] = 2
