@@ -116,7 +116,8 @@ def _verify(options: argparse.Namespace) -> None:
 def _sign(options: argparse.Namespace) -> None:
     from bc_model import signature
 
-    done = "signed" if artifact.sign(options.directory, options.key) else "signed already"
+    is_new = artifact.sign(options.directory, partial(signature.sign, options.key))
+    done = "signed" if is_new else "signed already"
     print(f"{options.directory}: {done}, MODEL_PUBLIC_KEY={signature.public_key(options.key)}")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import ZipFile
 
 import msgspec
@@ -24,9 +24,6 @@ from bc_model.arrays import FloatArray
 from bc_model.features import FEATURE_COUNT
 from bc_model.manifest import Manifest, fault, sealed
 from bc_model.predictor import ModelArrays
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FORMAT = 2
 """Raised when a reader of the former format could not read what is written now."""
@@ -184,17 +181,15 @@ def verify(directory: Path, public_key: str = "") -> Manifest:
     return manifest
 
 
-def sign(directory: Path, key: "Ed25519PrivateKey") -> bool:
-    """Sign the manifest in ``directory`` with ``key``, and return whether it was not yet.
+def sign(directory: Path, signature: Callable[[bytes], bytes]) -> bool:
+    """Write the ``signature`` of the manifest in ``directory``; return whether it is a new one.
 
     Raises:
         ArtifactError: the artifact is not whole, or cannot be written to.
     """
-    from bc_model import signature
-
     verify(directory)
     path = directory / SIGNATURE
-    signed = signature.sign(key, _read(directory, MANIFEST))
+    signed = signature(_read(directory, MANIFEST))
     try:
         if path.exists() and path.read_bytes() == signed:
             return False
