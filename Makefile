@@ -80,10 +80,12 @@ lock: .venv/installed-dev ## pin the packages of requirements*.in, and list the 
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-serve.in -c requirements.txt -o requirements-serve.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && .venv/bin/uv venv --quiet "$$folder" \
-		&& .venv/bin/uv pip install --quiet --python "$$folder" --require-hashes -r requirements-serve.txt \
-		&& PYTHONWARNINGS=ignore .venv/bin/cyclonedx-py environment "$$folder" --pyproject pyproject.toml \
-			--output-reproducible --output-file sbom.cdx.json
+	$(COMPILE) requirements-sbom.in -o requirements-sbom.txt
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && for part in serve sbom; do \
+		.venv/bin/uv venv --quiet "$$folder/$$part" && .venv/bin/uv pip install --quiet --require-hashes \
+			--python "$$folder/$$part" -r requirements-$$part.txt || exit; \
+	done && PYTHONWARNINGS=ignore "$$folder/sbom/bin/cyclonedx-py" environment "$$folder/serve" \
+		--pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json
 
 screenshots: .venv/installed-dev ## write docs/screenshots from the current model
 	.venv/bin/python -m scripts.screenshots
