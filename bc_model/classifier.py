@@ -10,7 +10,6 @@ from typing import Literal, Self
 
 import msgspec
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bc_model import artifact
 from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
@@ -121,9 +120,6 @@ class Classifier:
             ArtifactError: a file that is needed is missing or altered, or not signed by the owner
                 of the ``public_key``, if there is one.
         """
-        # The matrices are small: several threads would mostly wait for one another, and how many
-        # there are decides the last digits.
-        threadpool_limits(limits=1)
         manifest = artifact.read_manifest(directory, public_key)
         arrays = artifact.load_model(directory, manifest)
         return cls(manifest, arrays, manifest.threshold if threshold is None else threshold)

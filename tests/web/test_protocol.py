@@ -115,6 +115,12 @@ def test_a_head_or_body_is_taken_or_refused(
         assert b"connection: close" in fields
 
 
+def test_a_body_that_goes_wrong_after_its_head_is_refused(client: httpx2.Client) -> None:
+    answer = answers(client, CHUNKED, b"1\r\n{\r\n", b"no size\r\n" + LIVE, pause=0.2)
+    assert statuses(answer) == [400]
+    assert answer.endswith(b"<closed>")
+
+
 def test_a_chunked_body_is_no_larger_than_another(client: httpx2.Client) -> None:
     chunk = b"100001\r\n" + b" " * (2**20 + 1) + b"\r\n0\r\n\r\n"
     assert statuses(answers(client, CHUNKED + chunk + LIVE)) == [413, 200]
