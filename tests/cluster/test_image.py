@@ -33,7 +33,7 @@ def registry() -> Iterator[Registry]:
 def project(tmp_path: Path) -> Path:
     """A project that is built in a moment."""
     (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nCOPY app.py /\n")
-    for name in ("app.py", "requirements-serve.txt"):
+    for name in ("app.py", "requirements-serve.txt", "sbom.cdx.json"):
         (tmp_path / name).touch()
     for name in ("bc_model", "web", "templates", "static", "artifacts/current"):
         (tmp_path / name).mkdir(parents=True)
