@@ -24,7 +24,7 @@ from bc_model.metrics import METRICS
 from bc_model.predict_csv import predict_csv
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from nacl.signing import SigningKey
 
     from bc_model.dataset import Dataset
     from bc_model.training import Progress
@@ -224,7 +224,7 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def private_key(text: str) -> "Ed25519PrivateKey":
+def private_key(text: str) -> "SigningKey":
     """Read the key in the file that ``text`` names."""
     from bc_model import signature
 
