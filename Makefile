@@ -14,6 +14,11 @@ PIP = .venv/bin/python -m pip install --disable-pip-version-check --require-hash
 COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
 
+# Links to the projects' pages say nothing about what is in the image.
+WITHOUT_LINKS = import json, sys; \
+	kept = lambda each: {name: each[name] for name in each if name != "externalReferences"}; \
+	print(json.dumps(json.load(sys.stdin, object_hook=kept), indent=2))
+
 D2 = @terrastruct/d2@0.1.33
 
 help: ## list the targets
@@ -85,7 +90,8 @@ lock: .venv/installed-dev ## pin the packages of requirements*.in, and list the 
 		.venv/bin/uv venv --quiet "$$folder/$$part" && .venv/bin/uv pip install --quiet --require-hashes \
 			--python "$$folder/$$part" -r requirements-$$part.txt || exit; \
 	done && PYTHONWARNINGS=ignore "$$folder/sbom/bin/cyclonedx-py" environment "$$folder/serve" \
-		--pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json
+		--pyproject pyproject.toml --output-reproducible --output-file "$$folder/sbom.json" \
+		&& .venv/bin/python -c '$(WITHOUT_LINKS)' <"$$folder/sbom.json" >sbom.cdx.json
 
 screenshots: .venv/installed-dev ## write docs/screenshots from the current model
 	.venv/bin/python -m scripts.screenshots

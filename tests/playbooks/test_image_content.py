@@ -213,3 +213,4 @@ def test_the_bill_of_materials_is_of_these_versions() -> None:
     }
     assert listed == pins("requirements-serve.txt")
     assert all(component["licenses"] for component in bill["components"])
+    assert all("externalReferences" not in component for component in bill["components"])
