@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from bc_model import artifact
-from bc_model.arrays import BENIGN, MALIGNANT, BoolArray, FloatArray
+from bc_model.arrays import BENIGN, MALIGNANT, FloatArray
 from bc_model.artifact import Reference
 from bc_model.consistency import RATIOS
 from bc_model.explanation import Explainer
@@ -154,7 +154,42 @@ class Classifier:
         At most ``most_warnings`` of the values of a case are listed, the others counted.
         """
         doubted = doubts(scores, self.manifest.verdict, self.threshold)
-        return [self._answer(X, scores, doubted[row], row, most_warnings) for row in range(len(X))]
+        is_uncertain = doubted.any(axis=1)
+        is_noted = (
+            scores.outside.any(axis=1)
+            | scores.below_mean.any(axis=1)
+            | scores.out_of_proportion.any(axis=1)
+            | ~scores.has_basis
+        )
+        columns = (
+            scores.malignant, scores.low, scores.high, scores.support, is_uncertain, is_noted,
+        )  # fmt: skip
+        answers = []
+        for row, (malignant, low, high, support, uncertain, noted) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True)
+        ):
+            is_malignant = malignant >= self.threshold
+            diagnosis: Diagnosis = "malignant" if is_malignant else "benign"
+            answers.append(
+                Answer(
+                    prediction=MALIGNANT if is_malignant else BENIGN,
+                    diagnosis=diagnosis,
+                    probability_benign=1 - malignant,
+                    probability_malignant=malignant,
+                    interval_malignant=(low, high),
+                    support=support,
+                    verdict="uncertain" if uncertain else diagnosis,
+                    reasons=(
+                        self._reasons.of(diagnosis, doubted[row])
+                        if uncertain
+                        else self._reasons.certain[diagnosis]
+                    ),
+                    threshold=self.threshold,
+                    model_version=self.manifest.model_version,
+                    warnings=self._warnings(X, scores, row, most_warnings) if noted else [],
+                )
+            )
+        return answers
 
     def explain(self, x: FloatArray) -> Explanation:
         """Return what each value of ``x`` (30,) contributes to its answer."""
@@ -184,26 +219,6 @@ class Classifier:
                     strict=True,
                 )
             ],
-        )
-
-    def _answer(
-        self, X: FloatArray, scores: Scores, doubted: BoolArray, row: int, most_warnings: int | None
-    ) -> Answer:
-        malignant = float(scores.malignant[row])
-        is_malignant = malignant >= self.threshold
-        diagnosis: Diagnosis = "malignant" if is_malignant else "benign"
-        return Answer(
-            prediction=MALIGNANT if is_malignant else BENIGN,
-            diagnosis=diagnosis,
-            probability_benign=1 - malignant,
-            probability_malignant=malignant,
-            interval_malignant=(float(scores.low[row]), float(scores.high[row])),
-            support=float(scores.support[row]),
-            verdict="uncertain" if doubted.any() else diagnosis,
-            reasons=self._reasons.of(diagnosis, doubted),
-            threshold=self.threshold,
-            model_version=self.manifest.model_version,
-            warnings=self._warnings(X, scores, row, most_warnings),
         )
 
     def _warnings(self, X: FloatArray, scores: Scores, row: int, most: int | None) -> list[Caution]:

@@ -92,10 +92,15 @@ def kernel(Z: FloatArray, cases: FloatArray, gamma: float) -> FloatArray:
     return similarity
 
 
+def nearest(similarity: FloatArray) -> FloatArray:
+    """Return the ``NEIGHBOURS`` largest of each row of ``similarity`` (n, m), in no order."""
+    largest: FloatArray = np.partition(similarity, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
+    return largest
+
+
 def closeness(similarity: FloatArray) -> FloatArray:
     """Return the mean kernel value (n,) of the nearest of ``similarity`` (n, m)."""
-    nearest = np.partition(similarity, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
-    mean: FloatArray = nearest.mean(1)
+    mean: FloatArray = nearest(similarity).mean(1)
     return mean
 
 
@@ -105,7 +110,7 @@ def distances(Z: FloatArray, centres: FloatArray, whitening: FloatArray) -> Floa
     Closeness by the kernel misses a case whose values are each usual but not together, such as one
     with another patient's block of values; this finds most of them.
     """
-    difference = (Z[:, None] - centres) @ whitening
+    difference = (Z @ whitening)[:, None] - centres @ whitening
     distance: FloatArray = np.sqrt((difference**2).sum(2).min(1))
     return distance
 
@@ -134,9 +139,20 @@ class Predictor:
     """Answers for cases of 30 measurements, in the order of the model's features."""
 
     def __init__(self, arrays: ModelArrays) -> None:
-        """Prepare the fitted model ``arrays`` for scoring."""
+        """Prepare the fitted model ``arrays`` for scoring.
+
+        The kernel's exponent is ``2 gamma z·c - gamma |z|² - gamma |c|²``: its factors are folded
+        into the cases ``c``. The support vectors come first, since only they need their
+        exponential and have coefficients.
+        """
         self.arrays = arrays
         self._gamma = float(arrays.gamma)
+        is_used = (arrays.coefficients != 0).any(axis=0)
+        cases = arrays.cases[np.argsort(~is_used, kind="stable")]
+        self._used = int(is_used.sum())
+        self._cases = 2 * self._gamma * cases.T
+        self._squares = self._gamma * (cases * cases).sum(1)
+        self._coefficients = arrays.coefficients[:, is_used].T.copy()
         self._floor = float(arrays.closeness_floor)
         self._limit = float(arrays.distance_limit)
 
@@ -151,23 +167,28 @@ class Predictor:
 
     def log_odds(self, X: FloatArray) -> FloatArray:
         """Return the log-odds of malignant (n, 1 + B) by the model and its bootstrap refits."""
-        return self._log_odds(self._similarity(X))
+        return self._log_odds(self._exponents(standardise(X, self.arrays)))
 
-    def _similarity(self, X: FloatArray) -> FloatArray:
-        return kernel(standardise(X, self.arrays), self.arrays.cases, self._gamma)
+    def _exponents(self, Z: FloatArray) -> FloatArray:
+        """Return the exponents of the kernel (n, m), the support vectors' first."""
+        exponents: FloatArray = Z @ self._cases
+        exponents -= self._squares
+        exponents -= self._gamma * (Z * Z).sum(1)[:, None]
+        return np.minimum(exponents, 0, out=exponents)
 
-    def _log_odds(self, similarity: FloatArray) -> FloatArray:
-        log_odds: FloatArray = similarity @ self.arrays.coefficients.T + self.arrays.intercepts
+    def _log_odds(self, exponents: FloatArray) -> FloatArray:
+        log_odds: FloatArray = np.exp(exponents[:, : self._used]) @ self._coefficients
+        log_odds += self.arrays.intercepts
         return log_odds
 
     def _score(self, X: FloatArray) -> Scores:
         arrays = self.arrays
         Z = standardise(X, arrays)
-        similarity = kernel(Z, arrays.cases, self._gamma)
-        log_odds = self._log_odds(similarity)
+        exponents = self._exponents(Z)
+        log_odds = self._log_odds(exponents)
         model = log_odds[:, 0]
         low, high = interval(log_odds)
-        close = closeness(similarity)
+        close = np.exp(nearest(exponents)).mean(1)
         ranks = np.searchsorted(arrays.closeness, close, side="right")
         return Scores(
             log_odds=model,

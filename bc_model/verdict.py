@@ -62,18 +62,20 @@ class Reasons:
             Reason("inconsistent", "the measurements contradict one another"),
             Reason("out_of_range", f"{SEVERAL} or more values are outside the training range"),
         ]
-        self._certain = {
-            diagnosis: Reason(
-                "conclusive",
-                f"{other} is ruled out: only {alpha} of {other} cases get such an answer",
-            )
+        self.certain = {
+            diagnosis: [
+                Reason(
+                    "conclusive",
+                    f"{other} is ruled out: only {alpha} of {other} cases get such an answer",
+                )
+            ]
             for diagnosis, other in (("malignant", "benign"), ("benign", "malignant"))
         }
 
     def of(self, diagnosis: Diagnosis, doubts: BoolArray) -> list[Reason]:
         """Return the reasons for the verdict on a case with those `doubts` (7,)."""
         found = [self._doubts[place] for place in np.flatnonzero(doubts)]
-        return found or [self._certain[diagnosis]]
+        return found or self.certain[diagnosis]
 
 
 def doubts(scores: Scores, limits: VerdictLimits, threshold: float) -> BoolArray:
