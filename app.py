@@ -26,17 +26,27 @@ from starlette.types import Receive, Scope, Send
 import bc_model
 from bc_model.arrays import FloatArray
 from bc_model.artifact import ArtifactError, Reference
-from bc_model.classifier import Classifier
+from bc_model.classifier import Answer, Classifier
 from web.batch import CSV, NPY, BatchDecoder, CsvAnswers, JsonAnswers
+from web.fast_path import FastPath
+from web.logs import RequestLog, log_config
 from web.metrics import Metrics
 from web.middleware import ObserveRequests, ProblemResponder
 from web.openapi import ExplainedAnswer, Health, Status, openapi_document
 from web.pages import Pages
 from web.problems import KINDS, ProblemError
 from web.protocol import LimitedProtocol
-from web.requests import JSON, BodyReader, FeatureDecoder, accepted, media_type, prefers
+from web.requests import (
+    JSON,
+    BodyReader,
+    FeatureDecoder,
+    accepted,
+    media_type,
+    prefers,
+    request_context,
+)
 from web.scoring import BatchQueue, Scorer
-from web.server import DrainingServer, log_config
+from web.server import DrainingServer
 from web.settings import Settings, SettingsError, describe_settings, load_settings
 
 HERE = Path(__file__).parent
@@ -127,7 +137,7 @@ class Service:
 
     async def predict(self, request: Request) -> Response:
         """POST /predict."""
-        return json_response(self._scorer.answer(request, await self._case(request)))
+        return json_response(await self._answer(request, await self._case(request)))
 
     async def predict_batch(self, request: Request) -> Response:
         """POST /predict/batch."""
@@ -147,7 +157,7 @@ class Service:
     async def explain(self, request: Request) -> Response:
         """POST /explain."""
         x = await self._case(request)
-        answer = msgspec.structs.asdict(self._scorer.answer(request, x))
+        answer = msgspec.structs.asdict(await self._answer(request, x))
         return json_response(ExplainedAnswer(**answer, explanation=self.classifier.explain(x)))
 
     async def model(self, request: Request) -> Response:
@@ -201,6 +211,16 @@ class Service:
             raise HTTPException(404)
         return Response(f"{kind.status} {kind.title}. {kind.remedy}\n", media_type="text/plain")
 
+    def fast_path(self) -> Middleware:
+        """Return what answers plain single cases as ``predict`` does."""
+        return Middleware(
+            FastPath, decoder=self._decoder, scorer=self._scorer, endpoint=self.predict,
+            longest_body=self.settings.max_body_bytes,
+        )  # fmt: skip
+
+    async def _answer(self, request: Request, x: FloatArray) -> Answer:
+        return await self._scorer.answer(x, is_generated=request_context(request).is_generated)
+
     async def _case(self, request: Request) -> FloatArray:
         media_type(request, JSON)
         body = await self._bodies.read(request, self.settings.max_body_bytes)
@@ -225,10 +245,11 @@ def create_app(settings: Settings) -> Starlette:
     paths = {route.endpoint: route.path for route in handled}
     paths |= {route.app: route.path for route in routes if isinstance(route, Mount)}
     problems = ProblemResponder(service.pages.problem)
-    observe = Middleware(ObserveRequests, metrics=metrics, problems=problems, paths=paths)
+    log = RequestLog()
+    observe = Middleware(ObserveRequests, metrics=metrics, problems=problems, paths=paths, log=log)
     app = Starlette(
         routes=routes,
-        middleware=[observe],
+        middleware=[observe, service.fast_path()],
         exception_handlers={
             ProblemError: problems.on_problem,
             HTTPException: problems.on_http_exception,
@@ -236,6 +257,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
     app.state.draining = False
+    app.state.log = log
     return app
 
 
@@ -263,6 +285,7 @@ def main() -> None:
         http=cast(type[LimitedProtocol], partial(LimitedProtocol, settings)),
         ws="none",
         access_log=False,
+        proxy_headers=False,  # nothing depends on the client's address
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )

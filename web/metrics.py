@@ -4,7 +4,11 @@ What came in and what the model was trained on are counted in the same bins, so 
 query over both. Both name the model: what another was asked is never compared with its cases.
 """
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +17,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -82,49 +85,99 @@ def tally(X: FloatArray, outside: BoolArray, answers: Sequence[Answer]) -> Tally
     )
 
 
-class _Traffic:
+class Buckets:
+    """The counts of a histogram with these upper ``bounds``.
+
+    prometheus_client's own takes a lock for each value, and several microseconds. Everything here
+    is counted on the event loop.
+    """
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        """Have counted nothing."""
+        self._bounds = bounds
+        self._names = [*map(floatToGoString, bounds), "+Inf"]
+        self._counts = [0] * len(self._names)
+        self._sum = 0.0
+
+    def add(self, value: float, times: int = 1) -> None:
+        """Count ``value``."""
+        self._counts[bisect_left(self._bounds, value)] += times
+        self._sum += times * value
+
+    def show(self, family: HistogramMetricFamily, *labels: str) -> None:
+        """Add the counts, which are cumulative there, to ``family``."""
+        cumulative = map(float, accumulate(self._counts))
+        family.add_metric(labels, list(zip(self._names, cumulative, strict=True)), self._sum)
+
+
+class _Traffic(Collector):
     """Requests and their answers, under names that start with ``prefix``."""
 
-    def __init__(self, prefix: str, model_version: str, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            f"{prefix}_requests_total",
-            "Requests answered.",
-            ("endpoint", "method", "status"),
-            registry=registry,
-        )
-        self._durations = Histogram(
-            f"{prefix}_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer.",
-            ("endpoint",),
-            buckets=REQUEST_BUCKETS,
-            registry=registry,
-        )
-        self._predictions = Counter(
-            f"{prefix}_predictions_total", "Cases answered.", ("prediction",), registry=registry
-        )
-        self._probability = Histogram(
-            f"{prefix}_probability_malignant",
-            "Probability of malignant that cases were answered with.",
-            ("model_version",),
-            buckets=PROBABILITY_BUCKETS,
-            registry=registry,
-        ).labels(model_version)
-        for diagnosis in ("malignant", "benign"):
-            self._predictions.labels(diagnosis)
+    def __init__(self, prefix: str, model_version: str) -> None:
+        self._prefix = prefix
+        self._model_version = model_version
+        self._requests: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        self._durations: defaultdict[str, Buckets] = defaultdict(partial(Buckets, REQUEST_BUCKETS))
+        self._predictions: dict[Diagnosis, int] = {"malignant": 0, "benign": 0}
+        self._probability = Buckets(PROBABILITY_BUCKETS)
 
     def expect(self, endpoint: str, method: str, statuses: Iterable[int]) -> None:
         for status in statuses:
-            self._requests.labels(endpoint, method, str(status))
-        self._durations.labels(endpoint)
+            self._requests[endpoint, method, status] += 0
+        self._durations[endpoint]
 
     def requested(self, endpoint: str, method: str, status: int, seconds: float) -> None:
-        self._requests.labels(endpoint, method, str(status)).inc()
-        self._durations.labels(endpoint).observe(seconds)
+        self._requests[endpoint, method, status] += 1
+        self._durations[endpoint].add(seconds)
 
     def answered(self, tally: Tally) -> None:
         for diagnosis, probability in zip(tally.diagnoses, tally.malignant, strict=True):
-            self._predictions.labels(diagnosis).inc()
-            self._probability.observe(probability)
+            self._predictions[diagnosis] += 1
+            self._probability.add(probability)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families."""
+        requests = CounterMetricFamily(
+            f"{self._prefix}_requests",
+            "Requests answered.",
+            labels=("endpoint", "method", "status"),
+        )
+        for (endpoint, method, status), count in self._requests.items():
+            requests.add_metric((endpoint, method, str(status)), count)
+        durations = HistogramMetricFamily(
+            f"{self._prefix}_request_duration_seconds",
+            "Time from a request's arrival to the end of its answer.",
+            labels=("endpoint",),
+        )
+        for endpoint, buckets in self._durations.items():
+            buckets.show(durations, endpoint)
+        predictions = CounterMetricFamily(
+            f"{self._prefix}_predictions", "Cases answered.", labels=("prediction",)
+        )
+        for diagnosis, count in self._predictions.items():
+            predictions.add_metric((diagnosis,), count)
+        probability = HistogramMetricFamily(
+            f"{self._prefix}_probability_malignant",
+            "Probability of malignant that cases were answered with.",
+            labels=("model_version",),
+        )
+        self._probability.show(probability, self._model_version)
+        return requests, durations, predictions, probability
+
+
+class _Scoring(Collector):
+    """How long it takes to score the cases of a request."""
+
+    def __init__(self) -> None:
+        self.seconds = Buckets(SCORING_BUCKETS)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the family."""
+        family = HistogramMetricFamily(
+            "app_prediction_latency_seconds", "Time to score one request's cases.", labels=()
+        )
+        self.seconds.show(family)
+        return [family]
 
 
 class FeatureCounts(Collector):
@@ -222,20 +275,15 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         self._traffic = {
-            is_generated: _Traffic(
-                "app_generated" if is_generated else "app", model_version, registry
-            )
-            for is_generated in (False, True)
-        }
-        self.in_progress = Gauge(
+            False: _Traffic("app", model_version), True: _Traffic("app_generated", model_version)
+        }  # fmt: skip
+        self._scoring = _Scoring()
+        for ours in (*self._traffic.values(), self._scoring):
+            registry.register(ours)
+        self.in_progress = 0
+        Gauge(
             "app_requests_in_progress", "Requests being answered.", registry=registry
-        )
-        self._scoring = Histogram(
-            "app_prediction_latency_seconds",
-            "Time to score one request's cases.",
-            buckets=SCORING_BUCKETS,
-            registry=registry,
-        )
+        ).set_function(lambda: self.in_progress)
         self._uncertain = Counter(
             "app_prediction_uncertain_total",
             "Cases whose verdict is uncertain.",
@@ -279,9 +327,9 @@ class Metrics:
             for traffic in self._traffic.values():
                 traffic.expect(endpoint, method, statuses)
 
-    def scored(self, seconds: float) -> None:
-        """Count the time that it took to score the cases of a request."""
-        self._scoring.observe(seconds)
+    def scored(self, seconds: float, requests: int = 1) -> None:
+        """Count the time that it took to score the cases of so many requests, together."""
+        self._scoring.seconds.add(seconds, requests)
 
     def answered(self, tally: Tally, is_generated: bool) -> None:
         """Count answers.

@@ -1,6 +1,7 @@
 """Gives every request an id, a log line, metrics and security headers, and answers errors."""
 
 import asyncio
+import itertools
 import logging
 import re
 import secrets
@@ -9,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.logs import RequestLog
 from web.metrics import Metrics
 from web.problems import KINDS, REJECTIONS, FieldError, ProblemDetails, ProblemError
 from web.requests import PROBLEM_JSON, RequestContext, accepted, prefers, request_context
@@ -25,21 +26,23 @@ UNMATCHED = "unmatched"
 CLIENT_CLOSED_REQUEST = 499
 """The status, by nginx's convention, of a request whose client went away before the answer."""
 
-TRAFFIC_HEADER, GENERATED = "X-Traffic", "generated"
+TRAFFIC_HEADER, GENERATED = b"x-traffic", b"generated"
 """The header that marks generated traffic; the metrics keep its requests apart."""
 
 SECURITY_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        "object-src 'none'"
+    b"cache-control": b"no-store",
+    b"content-security-policy": (
+        b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        b"object-src 'none'"
     ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
 }
+_SECURITY = list(SECURITY_HEADERS.items())
 
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_LONGEST_PATH_LOGGED = 200
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PROCESS, _numbers = secrets.token_hex(8), itertools.count()
+"""What ids are made of: a new one for each would take a system call."""
 
 logger = logging.getLogger("app.request")
 
@@ -88,20 +91,24 @@ class Exchange:
         self, scope: Scope, receive: Receive, send: Send, answered: Callable[["Exchange"], None]
     ) -> None:
         """Call ``answered`` once, as soon as there is nothing more to send."""
-        headers = Headers(scope=scope)
-        sent = headers.get("x-request-id", "")
+        self._started = time.perf_counter()
+        self._is_ended = False
+        self._receive = receive
+        self._send = send
+        self._answered = answered
+        sent, traffic = b"", b""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                sent = sent or value
+            elif name == TRAFFIC_HEADER:
+                traffic = traffic or value
         self.context = RequestContext(
-            id=sent if _SANE_ID.fullmatch(sent) else secrets.token_hex(16),
-            is_generated=headers.get(TRAFFIC_HEADER) == GENERATED,
+            id=sent.decode() if _SANE_ID.fullmatch(sent) else f"{_PROCESS}{next(_numbers):016x}",
+            is_generated=traffic == GENERATED,
         )
         scope.setdefault("state", {})["context"] = self.context
         self.scope = scope
         self.status = 0
-        self._receive = receive
-        self._send = send
-        self._answered = answered
-        self._started = time.perf_counter()
-        self._is_ended = False
 
     @property
     def seconds(self) -> float:
@@ -123,7 +130,7 @@ class Exchange:
         """Send a message of the answer, with the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._add_headers(MutableHeaders(scope=message))
+            self._add_headers(message["headers"])
         elif not message.get("more_body"):
             self.end()  # before the end is sent: who has the answer finds it counted
         await self._send(message)
@@ -134,14 +141,14 @@ class Exchange:
             self._is_ended = True
             self._answered(self)
 
-    def _add_headers(self, headers: MutableHeaders) -> None:
-        headers["X-Request-ID"] = self.context.id
+    def _add_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        own = [name for name, _ in headers if name in SECURITY_HEADERS]
+        headers.append((b"x-request-id", self.context.id.encode()))
         if self.status == 503:  # a page too many, a batch too many, or draining: all soon over
-            headers["Retry-After"] = "1"
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
+            headers.append((b"retry-after", b"1"))
+        headers += [header for header in _SECURITY if header[0] not in own] if own else _SECURITY
         if self.scope["app"].state.draining:
-            headers["Connection"] = "close"
+            headers.append((b"connection", b"close"))
 
 
 class ObserveRequests:
@@ -153,12 +160,14 @@ class ObserveRequests:
         metrics: Metrics,
         problems: ProblemResponder,
         paths: Mapping[Any, str],
+        log: RequestLog,
     ) -> None:
         """Wrap ``app``; ``paths`` maps the routes' endpoints to their paths."""
         self._app = app
         self._metrics = metrics
         self._problems = problems
         self._paths = paths
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -166,24 +175,26 @@ class ObserveRequests:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, self._record)
-        with self._metrics.in_progress.track_inprogress():
-            try:
-                if refusal := scope["state"].get("refusal"):
-                    raise refusal
-                await self._app(scope, exchange.receive, exchange.send)
-            except ClientDisconnect:
-                exchange.status = CLIENT_CLOSED_REQUEST
-            except ProblemError as refusal:
-                await self._answer(exchange, refusal)
-            except asyncio.CancelledError:
-                detail = "The service is stopping, and the request was not done in time."
-                await self._answer(exchange, ProblemError("overloaded", detail))
-            except Exception:
-                fields = {"request_id": exchange.context.id}
-                logger.exception("failed", extra={"fields": fields})
-                detail = "The cause is in the service's log, under this request id."
-                await self._answer(exchange, ProblemError("internal-error", detail))
-            exchange.end()
+        self._metrics.in_progress += 1
+        try:
+            if refusal := scope["state"].get("refusal"):
+                raise refusal
+            await self._app(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            exchange.status = CLIENT_CLOSED_REQUEST
+        except ProblemError as refusal:
+            await self._answer(exchange, refusal)
+        except asyncio.CancelledError:
+            detail = "The service is stopping, and the request was not done in time."
+            await self._answer(exchange, ProblemError("overloaded", detail))
+        except Exception:
+            fields = {"request_id": exchange.context.id}
+            logger.exception("failed", extra={"fields": fields})
+            detail = "The cause is in the service's log, under this request id."
+            await self._answer(exchange, ProblemError("internal-error", detail))
+        finally:
+            self._metrics.in_progress -= 1
+        exchange.end()
 
     async def _answer(self, exchange: Exchange, problem: ProblemError) -> None:
         """Answer with a problem, unless an answer has been started."""
@@ -198,11 +209,4 @@ class ObserveRequests:
         self._metrics.requested(endpoint, scope["method"], status, seconds, context.is_generated)
         if context.problem in REJECTIONS and not context.is_generated:
             self._metrics.rejected(context.problem)
-        fields = {
-            "request_id": context.id,
-            "method": scope["method"],
-            "path": scope["path"][:_LONGEST_PATH_LOGGED],
-            "status": status,
-            "seconds": round(seconds, 6),
-        }
-        logger.info("request", extra={"fields": fields})
+        self._log.add(context.id, scope["method"], scope["path"], status, seconds)

@@ -99,7 +99,7 @@ class Pages:
         features = self._classifier.manifest.features
         if request.method == "POST":
             form = await self._form(request)
-            result = None if form.errors else self._result(request, form)
+            result = None if form.errors else await self._result(request, form)
             return await self._case_page(request, form, result)
         example = self._examples.get(request.query_params.get("example", ""))
         form = example_form(features, example.x) if example else empty_form(features)
@@ -115,7 +115,7 @@ class Pages:
         form = await self._form(request)
         if form.errors:
             return await self._case_page(request, form, None)
-        result = self._result(request, form)
+        result = await self._result(request, form)
         if request.query_params.get("format") == "csv":
             content = result_as_csv(self._classifier, result, form.label, DIGITS)
             return _file(content, "result", form.label, "csv")
@@ -194,9 +194,11 @@ class Pages:
         body = await self._bodies.read(request, self._settings.max_body_bytes)
         return await self._in_thread(filled_form, self._classifier.manifest.features, body)
 
-    def _result(self, request: Request, form: Form) -> Result:
+    async def _result(self, request: Request, form: Form) -> Result:
         x = form.values
-        return self._results.result(x, self._scorer.answer(request, x))
+        is_generated = request_context(request).is_generated
+        answer = await self._scorer.answer(x, is_generated=is_generated)
+        return self._results.result(x, answer)
 
     async def _case_page(self, request: Request, form: Form, result: Result | None) -> Response:
         status = 200

@@ -51,6 +51,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; one connection too many is refused."""
         super().connection_made(transport)
+        self._lingering = cast(asyncio.Transport, _LingeringTransport(self))
         if len(self.connections) > self._limits.max_connections:
             detail = f"The service has {self._limits.max_connections} connections; try again later."
             self._refuse(ProblemError("overloaded", detail))
@@ -113,17 +114,21 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the request, unless its head is refused."""
         version = self.parser.get_http_version()
-        self._refusal = _refused_fields(self.headers, version)
+        hosts, length, codings = 0, b"0", []
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length":
+                length = value
+            elif name == b"transfer-encoding":
+                codings.append(value.strip().lower())
+        self._refusal = _refused_fields(hosts, codings, version)
         if self._refusal:
             return
         super().on_headers_complete()
-        fields = dict(self.headers)
-        if b"transfer-encoding" in fields:
-            self._body = _Chunks(self._limits.max_head_bytes)
-        else:
-            self._body = _Length(int(fields.get(b"content-length", b"0")))
+        self._body = _Chunks(self._limits.max_head_bytes) if codings else _Length(int(length))
         cycle = self.cycle
-        cycle.transport = cast(asyncio.Transport, _LingeringTransport(self))
+        cycle.transport = self._lingering
         if version == "1.0" and self.parser.should_keep_alive():
             cycle.keep_alive = True
             cycle.default_headers = [*cycle.default_headers, (b"connection", b"keep-alive")]
@@ -214,11 +219,13 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refused_head(self, head: bytes) -> ProblemError | None:
         limits = self._limits
-        line, _, fields = head.partition(b"\n")
-        if len(line.partition(b" ")[2].rpartition(b" ")[0]) > limits.max_target_bytes:
-            detail = f"The target has more than {limits.max_target_bytes} bytes."
-            return ProblemError("target-too-long", detail)
-        if fields.count(b"\n") - 1 > limits.max_head_fields:
+        line_bytes = head.find(b"\n")
+        if line_bytes > limits.max_target_bytes:
+            target = head[:line_bytes].partition(b" ")[2].rpartition(b" ")[0]
+            if len(target) > limits.max_target_bytes:
+                detail = f"The target has more than {limits.max_target_bytes} bytes."
+                return ProblemError("target-too-long", detail)
+        if head.count(b"\n") - 2 > limits.max_head_fields:
             detail = f"The head has more than {limits.max_head_fields} fields."
             return ProblemError("head-too-large", detail)
         return None
@@ -252,7 +259,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.scope["state"]["refusal"] = refusal
         self.cycle = RequestResponseCycle(
             scope=self.scope,
-            transport=cast(asyncio.Transport, _LingeringTransport(self)),
+            transport=self._lingering,
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -293,13 +300,14 @@ class _LingeringTransport:
         self.close = protocol.finish
 
 
-def _refused_fields(headers: list[tuple[bytes, bytes]], version: str) -> ProblemError | None:
-    """Return what RFC 9112 forbids in a head: it could mean two things to two servers."""
-    hosts = sum(name == b"host" for name, _ in headers)
+def _refused_fields(hosts: int, codings: list[bytes], version: str) -> ProblemError | None:
+    """Return what RFC 9112 forbids in a head: it could mean two things to two servers.
+
+    The head has so many ``hosts``, and these transfer ``codings``.
+    """
     if hosts > 1 or (hosts == 0 and version == "1.1"):
         detail = f"The head has {hosts} Host fields, and needs one."
         return ProblemError("malformed-request", detail)
-    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if not codings or (codings == [b"chunked"] and version == "1.1"):
         return None
     if version == "1.1" and {part.strip() for c in codings for part in c.split(b",")} - {

@@ -175,10 +175,14 @@ def values_of(cases: Sequence[Any], body: bytes) -> list[Any] | None:
     msgspec keeps the last of two. A valid body has no strings but its keys, so a doubled one shows
     in the count of quotes.
     """
-    keys = 1 + FEATURE_COUNT * sum(not isinstance(case, list) for case in cases)
+    in_order = [type(case) is list for case in cases]
+    keys = 1 + FEATURE_COUNT * in_order.count(False)
     if body.count(b'"') != 2 * keys:
         return None
-    return [case if isinstance(case, list) else msgspec.structs.astuple(case) for case in cases]
+    return [
+        case if is_list else msgspec.structs.astuple(case)
+        for case, is_list in zip(cases, in_order, strict=True)
+    ]
 
 
 class FeatureDecoder:
@@ -195,13 +199,16 @@ class FeatureDecoder:
         Raises:
             ProblemError: the body is not JSON, or has wrong values; every one of them is listed.
         """
+        x = self.decode_fast(body)
+        return self.decode_thoroughly(body) if x is None else x
+
+    def decode_fast(self, body: bytes) -> FloatArray | None:
+        """Return the case (30,) in ``body``, None if there may be anything wrong with it."""
         try:
             values = values_of([self._decode(body).features], body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            values = None
-        if values is None:
-            return self.decode_thoroughly(body)
-        return np.array(values[0], dtype=np.float64)
+            return None
+        return None if values is None else np.array(values[0], dtype=np.float64)
 
     def decode_thoroughly(self, body: bytes) -> FloatArray:
         """Do what ``decode`` does, slower; this is the pass that finds every error."""

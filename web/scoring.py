@@ -1,5 +1,6 @@
-"""Scores cases and counts the answers: one case at once, batches in turn."""
+"""Scores cases and counts the answers: single cases at once, batches in turn."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ import numpy as np
 from anyio import CapacityLimiter, lowlevel, to_thread
 from starlette.requests import ClientDisconnect, Request
 
-from bc_model.arrays import FloatArray
+from bc_model.arrays import BoolArray, FloatArray
 from bc_model.classifier import Answer, Classifier
 from bc_model.predictor import Scores
 from web.metrics import Metrics, Tally, tally
@@ -83,16 +84,20 @@ class Scorer:
         self._classifier = classifier
         self._metrics = metrics
         self._queue = queue
+        self._waiting: list[tuple[FloatArray, bool, asyncio.Future[Answer]]] = []
 
-    def answer(self, request: Request, x: FloatArray) -> Answer:
-        """Return the answer to one case (30,)."""
-        X = x[np.newaxis]
-        started = time.perf_counter()
-        scores, answers = self._score(X)
-        self._metrics.scored(time.perf_counter() - started)
-        counted = tally(X, scores.outside, answers)
-        self._metrics.answered(counted, request_context(request).is_generated)
-        return answers[0]
+    async def answer(self, x: FloatArray, *, is_generated: bool) -> Answer:
+        """Return the answer to one case (30,).
+
+        Cases that arrive in the same turn of the event loop are scored together, whichever route
+        they come by: most of the time that one takes is spent on each call of NumPy.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._answer_waiting)
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((x, is_generated, answer))
+        return await answer
 
     async def answer_many(
         self, request: Request, X: FloatArray, write: Callable[[list[Answer]], object]
@@ -125,8 +130,40 @@ class Scorer:
             self._metrics.answered(counted, request_context(request).is_generated)
             await lowlevel.checkpoint()  # others have waited for a millisecond
 
+    def _answer_waiting(self) -> None:
+        waiting, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._answer_waiting)
+        cases, generated, futures = zip(*waiting, strict=True)
+        try:
+            answers = self._answers(np.stack(cases), np.array(generated))
+        except Exception as error:
+            for future in filter(_is_awaited, futures):
+                future.set_exception(error)
+            return
+        for future, answer in zip(futures, answers, strict=True):
+            if _is_awaited(future):
+                future.set_result(answer)
+
+    def _answers(self, X: FloatArray, is_generated: BoolArray) -> list[Answer]:
+        """Return the answers to single cases (n, 30), and count them."""
+        started = time.perf_counter()
+        scores, answers = self._score(X)
+        self._metrics.scored(time.perf_counter() - started, len(X))
+        for generated in (False, True):
+            (rows,) = np.nonzero(is_generated == generated)
+            if len(rows):
+                counted = tally(X[rows], scores.outside[rows], [answers[row] for row in rows])
+                self._metrics.answered(counted, generated)
+        return answers
+
     def _score(
         self, X: FloatArray, most_warnings: int | None = None
     ) -> tuple[Scores, list[Answer]]:
         scores = self._classifier.score(X)
         return scores, self._classifier.worded(X, scores, most_warnings)
+
+
+def _is_awaited(future: asyncio.Future[Answer]) -> bool:
+    """Return whether the request behind it goes on; a server that stops cancels it."""
+    return not future.done()

@@ -1,18 +1,15 @@
-"""uvicorn, draining before it stops so that no request is lost, and logging in lines of JSON."""
+"""uvicorn, draining before it stops so that no request is lost."""
 
 import asyncio
 import ctypes
-import logging
 import signal
+import socket
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from types import FrameType
-from typing import Any, cast
+from typing import cast
 
-import msgspec
 import uvicorn
 from starlette.applications import Starlette
 
@@ -80,36 +77,7 @@ class DrainingServer(uvicorn.Server):
                 super().handle_exit(sig, None)
         return await super().on_tick(counter)
 
-
-class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON; ``extra={"fields": {...}}`` adds fields."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record as JSON."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            line["exception"] = "".join(traceback.format_exception(*record.exc_info))
-        return msgspec.json.encode(line).decode()
-
-
-def log_config(level: str) -> dict[str, Any]:
-    """Return the configuration for ``logging.config.dictConfig``, uvicorn's own logs included."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonFormatter}},
-        "handlers": {
-            "stdout": {
-                "class": "logging.StreamHandler",
-                "stream": "ext://sys.stdout",
-                "formatter": "json",
-            }
-        },
-        "root": {"level": level.upper(), "handlers": ["stdout"]},
-    }
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, and write the last lines of the log."""
+        await super().shutdown(sockets)
+        self._state.log.flush()

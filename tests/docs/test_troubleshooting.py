@@ -38,10 +38,11 @@ from tests.canaries import observed, track
 from tests.conftest import ROOT
 from tests.tables import labelled_rows, write_rows
 from web.batch import BatchDecoder
+from web.logs import JsonFormatter
 from web.middleware import ProblemResponder
 from web.problems import ProblemError
 from web.requests import JSON, BodyReader, FeatureDecoder, RequestContext, media_type
-from web.server import DrainingServer, JsonFormatter
+from web.server import DrainingServer
 from web.settings import Settings
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

@@ -21,10 +21,10 @@ from bc_model.artifact import Reference
 from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT
 from tests.conftest import START_SECONDS, free_port
+from web.logs import JsonFormatter, RequestLog
 from web.metrics import Metrics
 from web.middleware import SECURITY_HEADERS, ObserveRequests, ProblemResponder
 from web.problems import ProblemDetails
-from web.server import JsonFormatter
 
 
 def log_lines(log: Path) -> list[dict[str, object]]:
@@ -58,8 +58,8 @@ def test_any_other_is_replaced(client: httpx2.Client, sent: str) -> None:
 def test_security_headers_are_everywhere(client: httpx2.Client, path: str) -> None:
     headers = client.get(path).headers
     for name, value in SECURITY_HEADERS.items():
-        if name != "Cache-Control":
-            assert headers[name] == value
+        if name != b"cache-control":
+            assert headers[name.decode()] == value.decode()
     assert headers["Cache-Control"] == ("no-cache" if "static" in path else "no-store")
 
 
@@ -136,6 +136,7 @@ def failing(reference: Reference) -> Iterator[httpx2.Client]:
                 metrics=metrics,
                 problems=ProblemResponder(no_page),
                 paths={fail_before: "/before"},
+                log=RequestLog(),
             )
         ],
     )

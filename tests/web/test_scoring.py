@@ -1,5 +1,6 @@
 """Too many batches are refused at once, those admitted are answered, and nothing else waits."""
 
+import asyncio
 import json
 import socket
 import time
@@ -7,16 +8,23 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
 
 from app import ARRIVING_BODIES
-from bc_model.features import FEATURE_COUNT
+from bc_model.arrays import FloatArray
+from bc_model.artifact import Reference
+from bc_model.classifier import Classifier
+from bc_model.dataset import Dataset
+from bc_model.features import FEATURE_COUNT, FEATURE_NAMES
+from bc_model.predictor import Scores
 from scripts.running import running_service
 from tests.cases import MALIGNANT
 from tests.web.test_protocol import HOST, connect, metric, received, statuses
-from web.scoring import MOST_WARNINGS
+from web.metrics import Metrics
+from web.scoring import CHUNK, MOST_WARNINGS, BatchQueue, Scorer
 
 ROWS, LARGEST = 5000, 2**20
 
@@ -31,6 +39,11 @@ def busy(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     log = tmp_path_factory.mktemp("busy") / "log"
     with running_service({"MODEL_DIR": str(model_dir), **settings}, log) as client:
         yield client
+
+
+@pytest.fixture
+def metrics(reference: Reference) -> Metrics:
+    return Metrics(FEATURE_NAMES, reference, "v", "stable")
 
 
 def worst_batch(rows: int) -> bytes:
@@ -169,3 +182,56 @@ def read_or_cut_off(connection: socket.socket) -> bytes:
         while part := connection.recv(2**20):
             parts.append(part)
     return b"".join(parts)
+
+
+def test_cases_that_arrive_together_get_their_own_answers(
+    client: httpx2.Client, classifier: Classifier, dataset: Dataset
+) -> None:
+    """By whatever route they come."""
+
+    def send(row: int) -> tuple[int, float]:
+        path = ("/predict", "/explain")[row % 2]
+        response = client.post(path, json={"features": dataset.X[row].tolist()})
+        return row, response.json()["probability_malignant"]
+
+    with ThreadPoolExecutor(16) as pool:
+        answered = dict(pool.map(send, range(len(dataset.X))))
+    expected = classifier.score(dataset.X).malignant
+    assert [answered[row] for row in range(len(dataset.X))] == pytest.approx(expected, abs=1e-12)
+
+
+class Failing:
+    """A classifier that cannot score."""
+
+    def score(self, X: FloatArray) -> Scores:
+        raise FloatingPointError
+
+
+@pytest.mark.parametrize("waiting", [1, 3 * CHUNK])
+def test_what_goes_wrong_reaches_everybody_who_waits(
+    metrics: Metrics, dataset: Dataset, waiting: int
+) -> None:
+    async def ask() -> list[object]:
+        scorer = Scorer(cast(Classifier, Failing()), metrics, BatchQueue(1, 1))
+        answers = [scorer.answer(dataset.X[0], is_generated=False) for _ in range(waiting)]
+        return list(await asyncio.gather(*answers, return_exceptions=True))
+
+    failures = asyncio.run(ask())
+    assert [type(failure) for failure in failures] == [FloatingPointError] * waiting
+
+
+def test_more_than_are_scored_at_once_and_one_that_has_left(
+    classifier: Classifier, metrics: Metrics, dataset: Dataset
+) -> None:
+    X = dataset.X[: CHUNK + 10]
+
+    async def ask() -> list[float]:
+        scorer = Scorer(classifier, metrics, BatchQueue(1, 1))
+        tasks = [asyncio.create_task(scorer.answer(x, is_generated=False)) for x in X]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        answers = await asyncio.gather(*tasks[1:])
+        return [answer.probability_malignant for answer in answers]
+
+    expected = classifier.score(X).malignant[1:]
+    assert asyncio.run(ask()) == pytest.approx(expected, abs=1e-12)
