@@ -114,7 +114,8 @@ class Service:
             html, settings, classifier, reference, self._scorer, self._batches,
             self._bodies, self._queue,
         )  # fmt: skip
-        self._openapi = openapi_document()
+        self._manifest = msgspec.json.encode(classifier.manifest)
+        self._openapi = msgspec.json.encode(openapi_document())
 
     def routes(self) -> list[Route | Mount]:
         """Return everything that is served."""
@@ -162,7 +163,7 @@ class Service:
 
     async def model(self, request: Request) -> Response:
         """GET /model."""
-        return json_response(self.classifier.manifest)
+        return Response(self._manifest, media_type=JSON)
 
     async def health(self, request: Request) -> Response:
         """GET /health."""
@@ -192,7 +193,7 @@ class Service:
 
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json."""
-        return json_response(self._openapi)
+        return Response(self._openapi, media_type=JSON)
 
     async def swagger(self, request: Request) -> Response:
         """GET /docs."""

@@ -23,13 +23,15 @@ def shapley_values(
     contributions add up to its difference between ``z`` and ``baseline``. Rows of
     ``coefficients`` (k, n) are functions of their own, each with its contributions (k, d).
     """
-    present = np.exp(-gamma * (z - cases) ** 2)
-    absent = np.exp(-gamma * (baseline - cases) ** 2)
+    # Features come first, so that every product below is one of long contiguous rows.
+    present = np.exp(-gamma * (z[:, None] - cases.T) ** 2)
+    absent = np.exp(-gamma * (baseline[:, None] - cases.T) ** 2)
+    difference = present - absent
     nodes, weights = _quadrature(z.size)
-    factors = absent + nodes[:, None, None] * (present - absent)
+    factors = absent[:, None] + nodes[:, None] * difference[:, None]
     others = _products_of_the_others(factors)
-    per_case = (present - absent) * np.einsum("q,qnd->nd", weights, others)
-    contributions: FloatArray = coefficients @ per_case
+    per_case = difference * np.einsum("q,dqn->dn", weights, others)
+    contributions: FloatArray = coefficients @ per_case.T
     return contributions
 
 
@@ -41,15 +43,18 @@ def _quadrature(features: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _products_of_the_others(factors: FloatArray) -> FloatArray:
-    """Return for each entry of the last axis the product of all others, without dividing by it.
+    """Return for each entry of the first axis the product of all others, without dividing by it.
 
     Far from every case a factor underflows to 0, where a division would give NaN.
     """
-    before = np.ones_like(factors)
-    np.cumprod(factors[..., :-1], axis=-1, out=before[..., 1:])
-    after = np.ones_like(factors)
-    after[..., :-1] = np.cumprod(factors[..., :0:-1], axis=-1)[..., ::-1]
-    return before * after
+    products = np.ones_like(factors)
+    for place in range(1, len(factors)):
+        np.multiply(products[place - 1], factors[place - 1], out=products[place])
+    after = np.ones_like(factors[0])
+    for place in reversed(range(len(factors))):
+        products[place] *= after
+        after *= factors[place]
+    return products
 
 
 class Explainer:

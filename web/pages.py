@@ -198,7 +198,7 @@ class Pages:
         x = form.values
         is_generated = request_context(request).is_generated
         answer = await self._scorer.answer(x, is_generated=is_generated)
-        return self._results.result(x, answer)
+        return await self._in_thread(self._results.result, x, answer)
 
     async def _case_page(self, request: Request, form: Form, result: Result | None) -> Response:
         status = 200

@@ -128,9 +128,9 @@ def test_where_a_factor_is_0_the_products_of_the_others_are_still_right() -> Non
     z, baseline, *function = game(5)
     baseline[2], z[2] = -1e3, 1e3
     np.testing.assert_array_equal(contributions_of(z, baseline, *function), np.zeros(5))
+    factors = np.array([[2.0, 3.0, 5.0], [2.0, 0.0, 5.0], [0.0, 0.0, 7.0]])
     np.testing.assert_array_equal(
-        _products_of_the_others(np.array([[2.0, 3.0, 5.0], [2.0, 0.0, 5.0], [0.0, 0.0, 7.0]])),
-        [[15, 10, 6], [0, 10, 0], [0, 0, 0]],
+        _products_of_the_others(factors.T).T, [[15, 10, 6], [0, 10, 0], [0, 0, 0]]
     )
 
 
