@@ -1,6 +1,7 @@
 """The service. ``python app.py`` starts it; ``python app.py --help`` lists its settings."""
 
 import argparse
+import asyncio
 import gc
 import hashlib
 import logging
@@ -30,7 +31,7 @@ from bc_model.classifier import Answer, Classifier
 from web.batch import CSV, NPY, BatchDecoder, CsvAnswers, JsonAnswers
 from web.fast_path import FastPath
 from web.logs import RequestLog, log_config
-from web.metrics import Metrics
+from web.metrics import OPENMETRICS, Metrics
 from web.middleware import ObserveRequests, ProblemResponder
 from web.openapi import ExplainedAnswer, Health, Status, openapi_document
 from web.pages import Pages
@@ -114,6 +115,7 @@ class Service:
             html, settings, classifier, reference, self._scorer, self._batches,
             self._bodies, self._queue,
         )  # fmt: skip
+        self._expositions: dict[bool, tuple[bytes, str]] = {}
         self._manifest = msgspec.json.encode(classifier.manifest)
         self._openapi = msgspec.json.encode(openapi_document())
 
@@ -188,7 +190,12 @@ class Service:
 
     async def exposition(self, request: Request) -> Response:
         """GET /metrics."""
-        content, content_type = self.metrics.exposition(accepted(request))
+        is_openmetrics = prefers(accepted(request), OPENMETRICS)
+        if is_openmetrics not in self._expositions:
+            # It takes milliseconds, so those who ask in one turn of the event loop share it.
+            asyncio.get_running_loop().call_soon(self._expositions.clear)
+            self._expositions[is_openmetrics] = self.metrics.exposition(is_openmetrics)
+        content, content_type = self._expositions[is_openmetrics]
         return Response(content, headers={"Content-Type": content_type, "Vary": "Accept"})
 
     async def openapi(self, request: Request) -> Response:

@@ -38,7 +38,6 @@ from bc_model.classifier import Answer
 from bc_model.drift import BINS, PROBABILITY_BUCKETS, bin_counts, score_counts
 from bc_model.verdict import Diagnosis
 from web.problems import KINDS, REJECTIONS
-from web.requests import prefers
 
 REQUEST_BUCKETS = (
     0.00025, 0.00035, 0.0005, 0.0006, 0.0007, 0.00085, 0.001, 0.0012, 0.0015, 0.002, 0.0025, 0.003,
@@ -354,7 +353,7 @@ class Metrics:
         """Count a user's request whose content was refused."""
         self._invalid.labels(reason).inc()
 
-    def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Return the metrics as text and its content type: OpenMetrics where ``accept`` asks."""
-        form = openmetrics if prefers(accept, OPENMETRICS) else prometheus_text
+    def exposition(self, is_openmetrics: bool) -> tuple[bytes, str]:
+        """Return the metrics as text, in OpenMetrics or Prometheus format, and its content type."""
+        form = openmetrics if is_openmetrics else prometheus_text
         return form.generate_latest(self._registry), form.CONTENT_TYPE_LATEST

@@ -169,15 +169,14 @@ def _weighted(part: str) -> tuple[str, float]:
     return media_range, 1.0
 
 
-def values_of(cases: Sequence[Any], body: bytes) -> list[Any] | None:
-    """Return the values of each of the decoded ``cases``, None where ``body`` has a doubled name.
+def values_of(cases: Sequence[Any], quotes: int) -> list[Any] | None:
+    """Return the values of each of the decoded ``cases``, None if one of them has a doubled name.
 
-    msgspec keeps the last of two. A valid body has no strings but its keys, so a doubled one shows
-    in the count of quotes.
+    msgspec keeps the last of two. Valid cases have no strings but their keys, so a doubled one
+    shows in the count of their ``quotes``.
     """
     in_order = [type(case) is list for case in cases]
-    keys = 1 + FEATURE_COUNT * in_order.count(False)
-    if body.count(b'"') != 2 * keys:
+    if quotes != 2 * FEATURE_COUNT * in_order.count(False):
         return None
     return [
         case if is_list else msgspec.structs.astuple(case)
@@ -205,9 +204,10 @@ class FeatureDecoder:
     def decode_fast(self, body: bytes) -> FloatArray | None:
         """Return the case (30,) in ``body``, None if there may be anything wrong with it."""
         try:
-            values = values_of([self._decode(body).features], body)
+            case = self._decode(body).features
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+        values = values_of([case], body.count(b'"') - 2)  # two belong to "features"
         return None if values is None else np.array(values[0], dtype=np.float64)
 
     def decode_thoroughly(self, body: bytes) -> FloatArray:

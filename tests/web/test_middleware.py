@@ -122,7 +122,7 @@ def failing(reference: Reference) -> Iterator[httpx2.Client]:
     metrics = Metrics(FEATURE_NAMES, reference, "v", "stable")
 
     async def exposition(request: Request) -> Response:
-        return Response(metrics.exposition("")[0])
+        return Response(metrics.exposition(is_openmetrics=False)[0])
 
     app = Starlette(
         routes=[
