@@ -120,21 +120,21 @@ class Service:
         self._openapi = msgspec.json.encode(openapi_document())
 
     def routes(self) -> list[Route | Mount]:
-        """Return everything that is served."""
+        """Return everything that is served; they are tried in this order."""
         return [
-            *self.pages.routes(),
+            Route("/livez", self.livez),
+            Route("/readyz", self.readyz),
             Route("/predict", self.predict, methods=["POST"]),
             Route("/predict/batch", self.predict_batch, methods=["POST"]),
             Route("/explain", self.explain, methods=["POST"]),
             Route("/model", self.model),
             Route("/health", self.health),
-            Route("/livez", self.livez),
-            Route("/readyz", self.readyz),
             Route("/metrics", self.exposition),
             Route("/openapi.json", self.openapi),
             Route("/docs", self.swagger),
             Route("/redoc", self.redoc),
             Route("/problems/{kind}", self.problem),
+            *self.pages.routes(),
             Mount("/static", Assets(directory=HERE / "static"), name="static"),
         ]
 
