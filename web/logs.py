@@ -21,12 +21,12 @@ _encode = msgspec.json.Encoder().encode
 class RequestLine(msgspec.Struct, frozen=True, gc=False):
     """What is logged of an answered request, beside what every line has."""
 
+    time: datetime
     request_id: str
     method: str
     path: str
     status: int
     seconds: float
-    time: datetime
     level: str = "info"
     logger: str = _REQUEST.name
     message: str = "request"
@@ -46,15 +46,15 @@ class RequestLog:
         if not self._lines:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         now, path = datetime.now(UTC), path[:LONGEST_PATH]
-        line = RequestLine(request_id, method, path, status, round(seconds, 6), now)
+        line = RequestLine(now, request_id, method, path, status, round(seconds, 6))
         self._lines.append(_encode(line))
 
     def flush(self) -> None:
         """Write what waits, in one piece."""
-        if self._lines:
-            sys.stdout.write(b"\n".join([*self._lines, b""]).decode())
+        lines, self._lines = self._lines, []
+        if lines:
+            sys.stdout.write(b"\n".join([*lines, b""]).decode())
             sys.stdout.flush()
-            self._lines.clear()
 
 
 class JsonFormatter(logging.Formatter):

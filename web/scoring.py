@@ -26,6 +26,9 @@ CHUNK = 256
 As many as the model scores at once, so that every chunking gives the same digits.
 """
 
+TOGETHER = 64
+"""Single cases that are scored at once: with all their warnings they take two milliseconds."""
+
 MOST_WARNINGS = 5
 """Warnings with one case of a batch; its answer would be a hundred times its request otherwise."""
 
@@ -131,7 +134,7 @@ class Scorer:
             await lowlevel.checkpoint()  # others have waited for a millisecond
 
     def _answer_waiting(self) -> None:
-        waiting, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
+        waiting, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._answer_waiting)
         cases, generated, futures = zip(*waiting, strict=True)

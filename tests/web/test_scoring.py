@@ -24,7 +24,7 @@ from scripts.running import running_service
 from tests.cases import MALIGNANT
 from tests.web.test_protocol import HOST, connect, metric, received, statuses
 from web.metrics import Metrics
-from web.scoring import CHUNK, MOST_WARNINGS, BatchQueue, Scorer
+from web.scoring import MOST_WARNINGS, TOGETHER, BatchQueue, Scorer
 
 ROWS, LARGEST = 5000, 2**20
 
@@ -207,7 +207,7 @@ class Failing:
         raise FloatingPointError
 
 
-@pytest.mark.parametrize("waiting", [1, 3 * CHUNK])
+@pytest.mark.parametrize("waiting", [1, 3 * TOGETHER])
 def test_what_goes_wrong_reaches_everybody_who_waits(
     metrics: Metrics, dataset: Dataset, waiting: int
 ) -> None:
@@ -223,7 +223,7 @@ def test_what_goes_wrong_reaches_everybody_who_waits(
 def test_more_than_are_scored_at_once_and_one_that_has_left(
     classifier: Classifier, metrics: Metrics, dataset: Dataset
 ) -> None:
-    X = dataset.X[: CHUNK + 10]
+    X = dataset.X[: TOGETHER + 10]
 
     async def ask() -> list[float]:
         scorer = Scorer(classifier, metrics, BatchQueue(1, 1))
