@@ -16,13 +16,13 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import bc_model
 from bc_model.arrays import FloatArray
@@ -219,12 +219,10 @@ class Service:
             raise HTTPException(404)
         return Response(f"{kind.status} {kind.title}. {kind.remedy}\n", media_type="text/plain")
 
-    def fast_path(self) -> Middleware:
-        """Return what answers plain single cases as ``predict`` does."""
-        return Middleware(
-            FastPath, decoder=self._decoder, scorer=self._scorer, endpoint=self.predict,
-            longest_body=self.settings.max_body_bytes,
-        )  # fmt: skip
+    def fast_path(self, app: ASGIApp) -> FastPath:
+        """Return what answers plain single cases as ``predict`` does, and hands on the others."""
+        longest_body = self.settings.max_body_bytes
+        return FastPath(app, self._decoder, self._scorer, self.predict, longest_body)
 
     async def _answer(self, request: Request, x: FloatArray) -> Answer:
         return await self._scorer.answer(x, is_generated=request_context(request).is_generated)
@@ -253,16 +251,14 @@ def create_app(settings: Settings) -> Starlette:
     paths = {route.endpoint: route.path for route in handled}
     paths |= {route.app: route.path for route in routes if isinstance(route, Mount)}
     problems = ProblemResponder(service.pages.problem)
-    log = RequestLog()
-    observe = Middleware(ObserveRequests, metrics=metrics, problems=problems, paths=paths, log=log)
-    app = Starlette(
-        routes=routes,
-        middleware=[observe, service.fast_path()],
-        exception_handlers={
-            ProblemError: problems.on_problem,
-            HTTPException: problems.on_http_exception,
-        },
+    app = Starlette(routes=routes)
+    # Starlette's own stack would wrap every answer once more, for failures that are answered here.
+    inner = ExceptionMiddleware(
+        app.router,
+        {ProblemError: problems.on_problem, HTTPException: problems.on_http_exception},
     )
+    log = RequestLog()
+    app.middleware_stack = ObserveRequests(service.fast_path(inner), metrics, problems, paths, log)
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
     app.state.draining = False
     app.state.log = log

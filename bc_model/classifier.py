@@ -19,7 +19,7 @@ from bc_model.explanation import Explainer
 from bc_model.features import MEASUREMENTS
 from bc_model.manifest import Manifest
 from bc_model.predictor import ModelArrays, Predictor, Scores, interval
-from bc_model.verdict import Diagnosis, Reason, Reasons, Verdict, doubts
+from bc_model.verdict import WARNED, Diagnosis, Reason, Reasons, Verdict, doubts
 
 NO_BASIS = (
     "the model has no basis for this case: it lies further from the training cases than nearly all "
@@ -155,12 +155,7 @@ class Classifier:
         """
         doubted = doubts(scores, self.manifest.verdict, self.threshold)
         is_uncertain = doubted.any(axis=1)
-        is_noted = (
-            scores.outside.any(axis=1)
-            | scores.below_mean.any(axis=1)
-            | scores.out_of_proportion.any(axis=1)
-            | ~scores.has_basis
-        )
+        is_noted = scores.outside.any(axis=1) | doubted[:, WARNED].any(axis=1)
         columns = (
             scores.malignant, scores.low, scores.high, scores.support, is_uncertain, is_noted,
         )  # fmt: skip

@@ -14,10 +14,7 @@ from bc_model.features import FEATURE_NAMES, MEASUREMENTS
 MARGIN = 0.25
 """How far beyond the training cases' a ratio may lie, as a share of their range."""
 
-_MEANS, _WORST = (
-    [FEATURE_NAMES.index(f"{statistic} {measurement.name}") for measurement in MEASUREMENTS]
-    for statistic in ("mean", "worst")
-)
+_MEANS, _WORST = slice(0, len(MEASUREMENTS)), slice(-len(MEASUREMENTS), None)
 RATIOS = tuple(
     (f"{statistic} {name}", f"{statistic} radius", formula)
     for statistic in ("mean", "worst")

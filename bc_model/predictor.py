@@ -186,15 +186,15 @@ class Predictor:
         Z = standardise(X, arrays)
         exponents = self._exponents(Z)
         log_odds = self._log_odds(exponents)
-        model = log_odds[:, 0]
-        low, high = interval(log_odds)
-        close = np.exp(nearest(exponents)).mean(1)
-        ranks = np.searchsorted(arrays.closeness, close, side="right")
+        model, low, high = log_odds[:, 0], *interval(log_odds)
+        malignant, lowest, highest = expit(np.array([model, low, high]))
+        close = np.exp(nearest(exponents)).sum(1) / NEIGHBOURS
+        ranks = arrays.closeness.searchsorted(close, side="right")
         return Scores(
             log_odds=model,
-            malignant=expit(model),
-            low=expit(low),
-            high=expit(high),
+            malignant=malignant,
+            low=lowest,
+            high=highest,
             support=100.0 * ranks / len(arrays.closeness),
             has_basis=(close >= self._floor)
             & (distances(Z, arrays.centres, arrays.whitening) <= self._limit),

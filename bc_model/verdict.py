@@ -25,6 +25,9 @@ SEVERAL = 3
 """So many values outside the training range make a verdict uncertain, as in 1.4 % of the held-out
 cases of cross-validation; 2 would in 2.5 %."""
 
+WARNED = slice(4, 6)
+"""The doubts that a warning says, too: no basis, and inconsistent."""
+
 Diagnosis = Literal["malignant", "benign"]
 Verdict = Literal["malignant", "benign", "uncertain"]
 
@@ -96,8 +99,7 @@ def doubts(scores: Scores, limits: VerdictLimits, threshold: float) -> BoolArray
 
 def implausible(scores: Scores) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Return which of n cases have no basis, are inconsistent, have several values out of range."""
-    is_inconsistent: BoolArray = np.any(scores.below_mean, axis=1)
-    is_inconsistent |= np.any(scores.out_of_proportion, axis=1)
+    is_inconsistent = scores.below_mean.any(axis=1) | scores.out_of_proportion.any(axis=1)
     return ~scores.has_basis, is_inconsistent, scores.outside.sum(axis=1) >= SEVERAL
 
 

@@ -338,8 +338,10 @@ class Metrics:
         self._traffic[is_generated].answered(tally)
         if is_generated:
             return
-        self._uncertain.inc(tally.uncertain)
-        self._unsupported.inc(tally.unsupported)
+        if tally.uncertain:
+            self._uncertain.inc(tally.uncertain)
+        if tally.unsupported:
+            self._unsupported.inc(tally.unsupported)
         self._features.add(tally.X, tally.outside)
 
     def requested(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from anyio import CapacityLimiter, lowlevel, to_thread
 from starlette.requests import ClientDisconnect, Request
 
-from bc_model.arrays import BoolArray, FloatArray
+from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
 from bc_model.predictor import Scores
 from web.metrics import Metrics, Tally, tally
@@ -97,7 +97,8 @@ class Scorer:
         """
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._answer_waiting)
+            # The turn after the next one: what arrives in the meantime is scored with this.
+            loop.call_soon(loop.call_soon, self._answer_waiting)
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((x, is_generated, answer))
         return await answer
@@ -139,7 +140,7 @@ class Scorer:
             asyncio.get_running_loop().call_soon(self._answer_waiting)
         cases, generated, futures = zip(*waiting, strict=True)
         try:
-            answers = self._answers(np.stack(cases), np.array(generated))
+            answers = self._answers(np.concatenate(cases).reshape(len(cases), -1), generated)
         except Exception as error:
             for future in filter(_is_awaited, futures):
                 future.set_exception(error)
@@ -148,16 +149,15 @@ class Scorer:
             if _is_awaited(future):
                 future.set_result(answer)
 
-    def _answers(self, X: FloatArray, is_generated: BoolArray) -> list[Answer]:
+    def _answers(self, X: FloatArray, is_generated: Sequence[bool]) -> list[Answer]:
         """Return the answers to single cases (n, 30), and count them."""
         started = time.perf_counter()
         scores, answers = self._score(X)
         self._metrics.scored(time.perf_counter() - started, len(X))
-        for generated in (False, True):
-            (rows,) = np.nonzero(is_generated == generated)
-            if len(rows):
-                counted = tally(X[rows], scores.outside[rows], [answers[row] for row in rows])
-                self._metrics.answered(counted, generated)
+        for generated in set(is_generated):
+            rows = [row for row, each in enumerate(is_generated) if each == generated]
+            counted = tally(X[rows], scores.outside[rows], [answers[row] for row in rows])
+            self._metrics.answered(counted, generated)
         return answers
 
     def _score(
