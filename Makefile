@@ -76,6 +76,9 @@ audit: .venv/installed-dev ## look for known vulnerabilities of the pinned packa
 abuse: .venv/installed-dev ## abuse a service of our own, and measure what others see; takes 5 minutes
 	.venv/bin/python -m scripts.abuse
 
+bench: .venv/installed-dev ## measure this service beside others, PEERS or all; needs wrk, and nothing else running
+	.venv/bin/python -m bench $(PEERS)
+
 fuzz: .venv/installed-dev ## fuzz each decoder with 100,000 inputs
 	.venv/bin/python -m scripts.fuzz
 
@@ -86,6 +89,7 @@ lock: .venv/installed-dev ## pin the packages of requirements*.in, and list the 
 	$(COMPILE) requirements-serve.in -c requirements.txt -o requirements-serve.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) requirements-sbom.in -o requirements-sbom.txt
+	@for peer in bench/peers/*.py; do $(COMPILE) --quiet "$$peer" -o "$${peer%.py}.txt" || exit; done
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && for part in serve sbom; do \
 		.venv/bin/uv venv --quiet "$$folder/$$part" && .venv/bin/uv pip install --quiet --require-hashes \
 			--python "$$folder/$$part" -r requirements-$$part.txt || exit; \
@@ -135,5 +139,5 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit test-cluster audit abuse fuzz lock \
+.PHONY: help up down status logs test lint types unit test-cluster audit abuse bench fuzz lock \
 	screenshots dashboards notebook diagram vendor

@@ -99,7 +99,9 @@ def doubts(scores: Scores, limits: VerdictLimits, threshold: float) -> BoolArray
 
 def implausible(scores: Scores) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Return which of n cases have no basis, are inconsistent, have several values out of range."""
-    is_inconsistent = scores.below_mean.any(axis=1) | scores.out_of_proportion.any(axis=1)
+    is_inconsistent: BoolArray = np.logical_or(
+        scores.below_mean.any(axis=1), scores.out_of_proportion.any(axis=1)
+    )
     return ~scores.has_basis, is_inconsistent, scores.outside.sum(axis=1) >= SEVERAL
 
 
