@@ -217,12 +217,13 @@ class Classifier:
         )
 
     def _warnings(self, X: FloatArray, scores: Scores, row: int, most: int | None) -> list[Caution]:
-        values = self._value_warnings(X, scores, row)
-        cautions = list(islice(values, most))
-        more = sum(1 for _ in values)
-        if more:
-            code, detail = cautions[-1].code, f"{more} more warnings about values"
-            cautions.append(Caution(code, None, detail))
+        cautions = list(islice(self._value_warnings(X, scores, row), most))
+        if most and len(cautions) == most:
+            found = (scores.outside, scores.below_mean, scores.out_of_proportion)
+            more = sum(int(each[row].sum()) for each in found) - most
+            if more:
+                detail = f"{more} more warnings about values"
+                cautions.append(Caution(cautions[-1].code, None, detail))
         if not scores.has_basis[row]:
             cautions.append(Caution("no_basis", None, NO_BASIS))
         return cautions

@@ -3,12 +3,12 @@
 A request head is collected here until it is whole, and a body is cut where it ends. So the parser
 gets each byte once and never more than one request, the next one waits until the answer is out, and
 every limit is exact. A connection that keeps its peer or the service waiting is closed: the server
-calls ``check_connections`` once a second, which costs a request nothing.
+calls ``check`` once a second, which costs a request nothing.
 """
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, cast
 
 import httptools
@@ -279,15 +279,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-def check_connections(connections: Sequence[LimitedProtocol], now: float, most_bytes: int) -> None:
-    """Check each connection; while they buffer more together, the one with the most is cut off."""
-    for connection in connections:
-        connection.check(now)
-    buffered = sum(connection.buffered_bytes for connection in connections)
-    for connection in sorted(connections, key=lambda each: each.buffered_bytes, reverse=True):
-        if buffered <= most_bytes:
+def limit_buffers(connections: Iterable[LimitedProtocol], most_bytes: int) -> None:
+    """While the connections buffer more together, cut off the one with the most."""
+    buffered = {connection: connection.buffered_bytes for connection in connections}
+    total = sum(buffered.values())
+    for connection in sorted(buffered, key=buffered.__getitem__, reverse=True):
+        if total <= most_bytes:
             break
-        buffered -= connection.buffered_bytes
+        total -= buffered[connection]
         connection.transport.abort()
 
 

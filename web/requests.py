@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from email.message import Message
+from functools import lru_cache
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -121,13 +122,12 @@ def media_type(request: Request, *taken: str) -> str:
     Raises:
         ProblemError: it is another, not in UTF-8, or compressed.
     """
-    header = Message()
-    header["Content-Type"] = sent = request.headers.get("content-type", "missing")
-    if header.get_content_type() not in taken:
+    sent = request.headers.get("content-type", "missing")
+    content_type, charset = _parsed(sent)
+    if content_type not in taken:
         raise ProblemError(
             "unsupported-media-type", f"Content-Type must be {' or '.join(taken)}, not {sent}."
         )
-    charset = header.get_content_charset("utf-8")
     if not _is_utf_8(charset):
         raise ProblemError("unsupported-media-type", f"The charset must be utf-8, not {charset}.")
     encoding = request.headers.get("content-encoding", "")
@@ -136,7 +136,15 @@ def media_type(request: Request, *taken: str) -> str:
             "unsupported-media-type",
             f"Content-Encoding {encoding} is not supported; send the body uncompressed.",
         )
-    return header.get_content_type()
+    return content_type
+
+
+@lru_cache(maxsize=100)
+def _parsed(content_type: str) -> tuple[str, str]:
+    """Return the media type and the charset that a Content-Type field names."""
+    header = Message()
+    header["Content-Type"] = content_type
+    return header.get_content_type(), header.get_content_charset("utf-8")
 
 
 def _is_utf_8(charset: str) -> bool:

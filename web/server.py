@@ -15,7 +15,7 @@ from typing import cast
 import uvicorn
 from starlette.applications import Starlette
 
-from web.protocol import LimitedProtocol, check_connections
+from web.protocol import LimitedProtocol, limit_buffers
 from web.settings import Settings
 
 TICKS_A_CHECK = 10
@@ -83,10 +83,12 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Look at the connections, and stop when the draining is over; ten times a second."""
+        connections = cast(list[LimitedProtocol], list(self.server_state.connections))
+        limit_buffers(connections, self._settings.max_buffered_bytes)
         if counter % TICKS_A_CHECK == 0:
-            connections = cast(list[LimitedProtocol], list(self.server_state.connections))
             now = asyncio.get_running_loop().time()
-            check_connections(connections, now, self._settings.max_buffered_bytes)
+            for connection in connections:
+                connection.check(now)
         if counter % TICKS_A_TRIM == 0:
             await asyncio.get_running_loop().run_in_executor(None, return_memory)
         if self._stop is not None and not self.should_exit:
