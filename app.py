@@ -47,7 +47,7 @@ from web.requests import (
     request_context,
 )
 from web.scoring import BatchQueue, Scorer
-from web.server import DrainingServer
+from web.server import DrainingServer, share_heap
 from web.settings import Settings, SettingsError, describe_settings, load_settings
 
 HERE = Path(__file__).parent
@@ -274,6 +274,7 @@ def main() -> None:
     )
     parser.add_argument("--version", action="version", version=bc_model.__version__)
     parser.parse_args()
+    share_heap()
     try:
         settings = load_settings(os.environ)
         app = create_app(settings)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -27,9 +28,19 @@ TICKS_A_TRIM = 100
 LISTENERS = 8
 """Connections that may be accepted in a turn of the event loop; each costs a new one 2 us."""
 
+M_ARENA_MAX = -8
+"""Of glibc's malloc.h."""
+
+
+def share_heap() -> None:
+    """Have all threads use one heap; glibc would give each its own, and none of them shrinks."""
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
 
 def return_memory() -> None:
     """Return what batches have left behind; glibc would keep most of it for later ones."""
+    gc.collect()  # the traceback of a refusal holds the request, in a cycle
     with suppress(AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
