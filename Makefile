@@ -82,6 +82,9 @@ bench: .venv/installed-dev ## measure this service beside others, PEERS or all; 
 fuzz: .venv/installed-dev ## fuzz each decoder with 100,000 inputs
 	.venv/bin/python -m scripts.fuzz
 
+soak: .venv/installed-dev ## use and disturb the service on the cluster of KUBECONFIG for 30 minutes
+	.venv/bin/python -m scripts.soak
+
 ##@ Generate
 
 lock: .venv/installed-dev ## pin the packages of requirements*.in, and list the image's in sbom.cdx.json
@@ -139,5 +142,5 @@ ifneq ($(shell .venv/bin/python -c 'print(open(".venv/home").read())' 2>/dev/nul
 .PHONY: .venv/home
 endif
 
-.PHONY: help up down status logs test lint types unit test-cluster audit abuse bench fuzz lock \
+.PHONY: help up down status logs test lint types unit test-cluster audit abuse bench fuzz soak lock \
 	screenshots dashboards notebook diagram vendor

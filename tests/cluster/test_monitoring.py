@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from scripts.load import steady_load
 from tests.cluster.conftest import (
     NAMESPACE,
     NODE_PORT,
@@ -17,7 +18,6 @@ from tests.cluster.conftest import (
     kubectl,
     read,
 )
-from tests.cluster.load import steady_load
 from tests.roles.conftest import run
 from tests.roles.test_site import changes
 

@@ -5,12 +5,13 @@ import time
 import pytest
 import yaml
 
+from scripts.load import Load, steady_load
 from tests.cluster.conftest import NODE_PORT, PATIENCE_SECONDS, PATIENTLY, Deployed, kubectl, read
-from tests.cluster.load import LONGEST_SECONDS, Load, steady_load
 from tests.conftest import ROOT
 
 DEPLOYMENT = "deployment/breast-cancer-api"
 FEWEST_REQUESTS = 20_000
+LONGEST_SECONDS = 450
 DEFAULTS = yaml.safe_load((ROOT / "roles/app/defaults/main.yml").read_text(encoding="utf-8"))
 AS_SHIPPED = {
     "app_pre_stop_seconds": DEFAULTS["app_pre_stop_seconds"],
@@ -52,7 +53,7 @@ def scale_to(number: int) -> None:
 
 
 def send_the_rest(load: Load) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS / 2
+    deadline = time.monotonic() + LONGEST_SECONDS
     while load.new.sent + load.kept.sent < FEWEST_REQUESTS and time.monotonic() < deadline:
         time.sleep(1)
 

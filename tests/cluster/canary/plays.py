@@ -12,8 +12,8 @@ from typing import Any
 from msgspec import json as msgspec_json
 
 from canary.report import Report
+from scripts.load import Count
 from tests.cluster.conftest import PATIENCE_SECONDS, Deployed, Object, kubectl, poll, read
-from tests.cluster.load import Count
 from tests.roles.conftest import BIN
 
 RATE, SECONDS = 100, 12

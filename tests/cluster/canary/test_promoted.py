@@ -3,6 +3,7 @@
 import time
 
 from canary.verdict import Outcome
+from scripts.load import steady_load
 from tests.cluster.canary.plays import (
     FAST,
     RATE,
@@ -26,7 +27,6 @@ from tests.cluster.conftest import (
     kubectl,
     watched_readiness,
 )
-from tests.cluster.load import steady_load
 from tests.roles.test_site import changes
 
 

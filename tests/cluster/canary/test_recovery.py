@@ -1,5 +1,6 @@
 """A run that is killed is finished by the next one first, and no request is lost."""
 
+from scripts.load import steady_load
 from tests.cluster.canary.plays import (
     ANALYSIS,
     FAST,
@@ -15,7 +16,6 @@ from tests.cluster.canary.plays import (
     stable_pods,
 )
 from tests.cluster.conftest import NODE_PORT, Deployed
-from tests.cluster.load import steady_load
 
 
 def test_next_run_brings_a_killed_one_to_its_end(served: Deployed, variant: Variant) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bc_model.dataset import load_dataset
 from canary.verdict import Outcome
+from scripts.load import steady_load
 from tests.cluster.canary.plays import (
     FAST,
     TWO_STEPS,
@@ -19,7 +20,6 @@ from tests.cluster.canary.plays import (
     stable_pods,
 )
 from tests.cluster.conftest import NODE_PORT, Deployed, watched_readiness
-from tests.cluster.load import steady_load
 
 BAD = {
     "answers 500 now and then": (

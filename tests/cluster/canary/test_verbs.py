@@ -2,6 +2,7 @@
 
 import pytest
 
+from scripts.load import steady_load
 from tests.cluster.canary.plays import (
     FAST,
     PROMOTION,
@@ -17,7 +18,6 @@ from tests.cluster.canary.plays import (
     stable_pods,
 )
 from tests.cluster.conftest import NODE_PORT, PATIENCE_SECONDS, Deployed, kubectl
-from tests.cluster.load import steady_load
 
 
 def test_canary_that_waits_and_verbs_that_are_killed(served: Deployed, variant: Variant) -> None:

@@ -5,20 +5,23 @@ connections and uses them for as long as the server lets it. No request is tried
 """
 
 import asyncio
+import itertools
 import json
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.cases import MALIGNANT
+from bc_model.dataset import load_dataset
 
 KEPT_CONNECTIONS = 8
 PATIENCE_SECONDS = 10
-LONGEST_SECONDS = 900
+LONGEST_SECONDS = 3600
 
-_BODY = json.dumps({"features": MALIGNANT}).encode()
+_MALIGNANT = load_dataset(None).X[0].tolist()
+_BODY = json.dumps({"features": _MALIGNANT}).encode()
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Count:
 
     @property
     def sent(self) -> int:
+        """How many were sent."""
         return self.answered + len(self.failures)
 
 
@@ -43,13 +47,17 @@ class Load:
     """
 
     def __init__(self, host: str, port: int, new: int, kept: int) -> None:
+        """Send nothing yet."""
         self.new, self.kept = Count(), Count()
         self.stop = threading.Event()
+        self.name = f"load-{secrets.token_hex(4)}"
+        self._numbers = itertools.count()
         self._address = (host, port)
         self._new_per_second, self._kept_per_second = new, kept
         self._started = time.monotonic()
 
     def run(self) -> None:
+        """Send requests until it is over."""
         asyncio.run(self._run())
 
     async def _run(self) -> None:
@@ -70,7 +78,7 @@ class Load:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 connection = await asyncio.open_connection(*self._address)
                 try:
-                    await _ask(connection, "close")
+                    await self._ask(connection, "close")
                 finally:
                     connection[1].close()
         except (OSError, EOFError, ValueError) as error:
@@ -85,7 +93,7 @@ class Load:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     if connection is None:
                         connection = await asyncio.open_connection(*self._address)
-                    is_kept = await _ask(connection, "keep-alive")
+                    is_kept = await self._ask(connection, "keep-alive")
             except (OSError, EOFError, ValueError) as error:
                 self._failed(self.kept, error)
                 is_kept = False
@@ -104,26 +112,27 @@ class Load:
             yield
             due = max(due + interval, time.monotonic() - 1)
 
+    async def _ask(self, connection: Connection, keep: str) -> bool:
+        """Send one request, check its answer, and return whether the connection is kept."""
+        reader, writer = connection
+        name = f"{self.name}-{next(self._numbers)}"
+        writer.write(
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"X-Request-ID: %s\r\nConnection: %s\r\nContent-Length: %d\r\n\r\n%s"
+            % (name.encode(), keep.encode(), len(_BODY), _BODY)
+        )
+        await writer.drain()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        status, *lines = head.rstrip().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        body = await reader.readexactly(int(headers["content-length"]))
+        if status != "http/1.1 200 ok" or json.loads(body)["diagnosis"] != "malignant":
+            raise ValueError(f"{status} {body[:200]!r}")
+        return headers.get("connection") != "close"
+
     def _failed(self, count: Count, error: Exception) -> None:
         seconds = time.monotonic() - self._started
         count.failures.append(f"after {seconds:.1f} s: {type(error).__name__} {error}")
-
-
-async def _ask(connection: Connection, keep: str) -> bool:
-    """Send one request, check its answer, and return whether the connection is kept."""
-    reader, writer = connection
-    writer.write(
-        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        b"Connection: %s\r\nContent-Length: %d\r\n\r\n%s" % (keep.encode(), len(_BODY), _BODY)
-    )
-    await writer.drain()
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-    status, *lines = head.rstrip().split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    body = await reader.readexactly(int(headers["content-length"]))
-    if status != "http/1.1 200 ok" or json.loads(body)["diagnosis"] != "malignant":
-        raise ValueError(f"{status} {body[:200]!r}")
-    return headers.get("connection") != "close"
 
 
 @contextmanager
