@@ -1,5 +1,6 @@
 """/metrics of the real service: the names, the zeros at the start, and counts that add up."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,10 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import Request
+from starlette.routing import Route
 
+from app import create_app
 from bc_model.artifact import Reference, load_reference, read_manifest
 from bc_model.classifier import Classifier
 from bc_model.dataset import Dataset
@@ -19,6 +23,7 @@ from bc_model.features import FEATURE_NAMES
 from tests.cases import MALIGNANT
 from tests.conftest import running_service
 from web.problems import REJECTIONS
+from web.settings import load_settings
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -271,3 +276,18 @@ def test_every_case_of_a_batch_is_counted(
         ("app_requests_total", request, 1),
     ):
         assert value(after, name, **labels) - value(before, name, **labels) == expected
+
+
+def test_those_who_ask_at_once_share_an_exposition(model_dir: Path) -> None:
+    app = create_app(load_settings({"MODEL_DIR": str(model_dir)}))
+    (route,) = (each for each in app.routes if isinstance(each, Route) and each.path == "/metrics")
+
+    async def ask() -> list[bytes]:
+        requests = [Request({"type": "http", "method": "GET", "headers": []}) for _ in range(3)]
+        together = await asyncio.gather(*map(route.endpoint, requests[:2]))
+        await asyncio.sleep(0)
+        return [response.body for response in (*together, await route.endpoint(requests[2]))]
+
+    first, second, later = asyncio.run(ask())
+    assert first is second
+    assert later is not first
