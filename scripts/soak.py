@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ import numpy as np
 from bc_model.arrays import FloatArray
 from bc_model.artifact import load_reference, read_manifest
 from bc_model.evaluation import markdown_table
-from canary.cluster import KubernetesCluster
+from canary.cluster import KubernetesCluster, UnreachableError
 from scripts.load import PATIENCE_SECONDS, Count, Load, steady_load
 from scripts.running import ROOT
 
@@ -195,10 +195,11 @@ class Logs:
 
             def look() -> None:
                 while not is_over.wait(LOOK_SECONDS):
-                    for pod in self._cluster.pods():
-                        if pod.is_ready and pod.name not in followed:
-                            followed.add(pod.name)
-                            self._follow(stack, pod.name)
+                    with suppress(UnreachableError):
+                        for pod in self._cluster.pods():
+                            if pod.is_ready and pod.name not in followed:
+                                followed.add(pod.name)
+                                self._follow(stack, pod.name)
 
             thread = threading.Thread(target=look)
             thread.start()
