@@ -209,3 +209,7 @@ def test_increase_is_the_paired_t_test(differences: list[float]) -> None:
 @pytest.mark.parametrize(("constant", "p"), [(0.0, 1), (-0.5, 1), (0.5, 0)])
 def test_differences_that_are_all_the_same_need_no_test(constant: float, p: float) -> None:
     assert tests.paired_t(np.full(5, constant)) == p
+
+
+def test_differences_in_the_last_digits_are_none() -> None:
+    assert tests.paired_t(np.array([1e-16, 3e-16, 0, 2e-16, 2e-16])) == 1
