@@ -140,6 +140,11 @@ def test_a_request_may_come_byte_by_byte(client: httpx2.Client) -> None:
     assert statuses(answers(client, *parts)) == [422, 200]
 
 
+def test_a_head_may_take_some_seconds(client: httpx2.Client) -> None:
+    parts = b"GET /livez HTTP/1.1\r\n", HOST, b"Connection: close\r\n\r\n"
+    assert statuses(answers(client, *parts, pause=1.5)) == [200]
+
+
 def test_pipelined_requests_are_answered_in_order(client: httpx2.Client) -> None:
     ready = LIVE.replace(b"livez", b"readyz")
     body = POST + b"Content-Length: 2\r\n\r\n{}"
