@@ -12,16 +12,17 @@ from tests.cluster.conftest import Deployed, call
 
 SABOTAGE = """
 import app
+from web.scoring import Scorer
 
-async def predict(self, request, original=app.Service.predict):
-    {predict}
-    return await original(self, request)
+async def answer(self, x, *, is_generated, original=Scorer.answer):
+    {answer}
+    return await original(self, x, is_generated=is_generated)
 
 async def readyz(self, request, original=app.Service.readyz):
     {readyz}
     return await original(self, request)
 
-app.Service.predict = predict
+Scorer.answer = answer
 app.Service.readyz = readyz
 app.main()
 """
@@ -40,9 +41,9 @@ def variant(served: Deployed) -> Iterator[Variant]:
     """Return images of the same model, whose code does something else, or nothing else."""
     names: list[str] = []
 
-    def build(predict: str = "pass", readyz: str = "pass") -> str:
+    def build(answer: str = "pass", readyz: str = "pass") -> str:
         name = f"breast-cancer-api:variant-{time.time_ns()}"
-        code = base64.b64encode(SABOTAGE.format(predict=predict, readyz=readyz).encode())
+        code = base64.b64encode(SABOTAGE.format(answer=answer, readyz=readyz).encode())
         start = "import base64, os; exec(base64.b64decode(os.environ['CODE']))"
         dockerfile = (
             f"FROM {base}\nENV CODE={code.decode()} NAME={name}\n"

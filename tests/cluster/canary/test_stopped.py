@@ -23,16 +23,16 @@ from tests.cluster.conftest import NODE_PORT, Deployed, watched_readiness
 
 BAD = {
     "answers 500 now and then": (
-        {"predict": "import random\n    assert random.random() > 0.05"},
+        {"answer": "import random\n    assert random.random() > 0.05"},
         "errors: fail",
     ),
-    "sleeps": ({"predict": "import asyncio\n    await asyncio.sleep(0.03)"}, "latency: fail"),
+    "sleeps": ({"answer": "import asyncio\n    await asyncio.sleep(0.03)"}, "latency: fail"),
     "hangs now and then": (
         {
             # One request in 25, and never one that is repeated: three such, and it is an error.
-            "predict": "import asyncio, itertools\n    app.asked = getattr(app, 'asked', {})"
+            "answer": "import asyncio, itertools\n    app.asked = getattr(app, 'asked', {})"
             "\n    new = itertools.count(len(app.asked))"
-            "\n    number = next(app.asked.setdefault(await request.body(), new))"
+            "\n    number = next(app.asked.setdefault(x.tobytes(), new))"
             "\n    await asyncio.sleep(30 if number % 25 == 0 else 0)"
         },
         "errors: fail: ",
@@ -42,7 +42,7 @@ BAD = {
         "did not become ready",
     ),
     "is killed for memory": (
-        {"predict": "app.hoard = [getattr(app, 'hoard', None), bytearray(b'x') * 2**21]"},
+        {"answer": "app.hoard = [getattr(app, 'hoard', None), bytearray(b'x') * 2**21]"},
         "restarted",
     ),
 }
