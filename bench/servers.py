@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import psutil
 
+from bc_model.dataset import load_dataset
 from scripts.running import ROOT, START_SECONDS, free_port
 
 HERE = Path(__file__).parent
@@ -21,13 +22,7 @@ CACHE = ROOT / ".cache/bench"
 OURS = "this service"
 LIMIT = "limit_uvicorn"
 
-# The first malignant case of the data.
-CASE = [
-    17.99, 10.38, 122.8, 1001.0, 0.1184, 0.2776, 0.3001, 0.1471, 0.2419, 0.07871,
-    1.095, 0.9053, 8.589, 153.4, 0.006399, 0.04904, 0.05373, 0.01587, 0.03003, 0.006193,
-    25.38, 17.33, 184.6, 2019.0, 0.1622, 0.6656, 0.7119, 0.2654, 0.4601, 0.1189,
-]  # fmt: skip
-BODY = json.dumps({"features": CASE})
+BODY = json.dumps({"features": load_dataset(None).X[0].tolist()})
 
 PEERS = {
     OURS: "this service, with everything on",

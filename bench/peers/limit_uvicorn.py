@@ -7,8 +7,6 @@
 import sys
 from typing import Any
 
-import uvicorn
-
 BODY = b'{"prediction":0}' + b" " * 700
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]
 
@@ -21,4 +19,6 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
+    import uvicorn  # not where granian runs the callable
+
     uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False, lifespan="off")
