@@ -209,16 +209,23 @@ class Logs:
                 is_over.set()
                 thread.join()
 
-    def answered(self, name: str = "") -> int:
-        """Return how many cases ``/predict`` answered, by requests whose ids start so."""
-        return sum(
-            line["path"] == "/predict"
-            and line["status"] == 200
-            and line["request_id"].startswith(name)
-            for file in self._directory.glob("*.log")
-            for line in map(json.loads, file.read_text(encoding="utf-8").splitlines())
-            if line["message"] == "request"
-        )
+    def read(self) -> tuple[list[str], list[str]]:
+        """Return the ids of the requests in which ``/predict`` answered a case, and other lines.
+
+        These are no entries of the service: kubectl's own, or one cut off when a pod was killed.
+        """
+        ids, others = [], []
+        for file in self._directory.glob("*.log"):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                except json.JSONDecodeError:
+                    others.append(f"log of {file.stem}: {line}")
+                    continue
+                is_request = entry["message"] == "request"
+                if is_request and (entry["path"], entry["status"]) == ("/predict", 200):
+                    ids.append(entry["request_id"])
+        return ids, others
 
     @property
     def pods(self) -> int:
@@ -278,18 +285,19 @@ def report(
         numbers = [count.sent, count.answered, refused, len(count.failures) - refused]
         rows.append([name, *map(str, numbers)])
         failures += count.failures
+    ids, others = logs.read()
     return "\n".join([
         markdown_table(["after, s", "what happened", "took, s"], *events), "",
         markdown_table(["requests", "sent", "answered", "refused", "lost"], *rows), "",
         markdown_table(["single cases answered", "number"],
             ["by the clients' count", f"{load.new.answered + load.kept.answered}"],
-            ["of these, by the pods' logs", f"{logs.answered(load.name)}"],
-            ["and all, the playbooks' included, by the pods' logs", f"{logs.answered()}"],
+            ["of these, by the pods' logs", f"{sum(each.startswith(load.name) for each in ids)}"],
+            ["and all, the playbooks' included, by the pods' logs", f"{len(ids)}"],
             [f"all by Prometheus, of {logs.pods} pods", f"{counted_by_prometheus(seconds):.0f}"],
         ), "",
         markdown_table(["memory of pod, MB", "after a minute", "at most", "at the end"],
             *memory_rows(seconds)), "",
-        *failures[:LISTED_FAILURES],
+        *failures[:LISTED_FAILURES], *others[:LISTED_FAILURES],
     ])  # fmt: skip
 
 
