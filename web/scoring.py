@@ -34,13 +34,16 @@ MOST_WARNINGS = 5
 
 
 class BatchQueue:
-    """Does the work on batches in threads: on so many at a time, while so many wait."""
+    """Does the work on batches: on so many at a time, by turns in one thread, while so many wait.
+
+    A second thread would only compete with the event loop for Python's interpreter lock.
+    """
 
     def __init__(self, at_work: int, waiting: int) -> None:
         """Have nothing to do yet."""
         self._places = at_work + waiting
         self._turns = CapacityLimiter(at_work)
-        self._threads = CapacityLimiter(at_work)
+        self._thread = CapacityLimiter(1)
 
     def check_room(self) -> None:
         """Make sure that there is a place, as of now: before a body is received for nothing.
@@ -68,9 +71,14 @@ class BatchQueue:
         finally:
             self._places += 1
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread.borrowed_tokens > 0
+
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call ``function`` in a thread; only within a ``turn``."""
-        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._threads)
+        """Call ``function`` in the thread; only within a ``turn``."""
+        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._thread)
 
 
 def check_connection(request: Request) -> None:
@@ -93,15 +101,19 @@ class Scorer:
         """Return the answer to one case (30,).
 
         Cases that arrive in the same turn of the event loop are scored together, whichever route
-        they come by: most of the time that one takes is spent on each call of NumPy.
+        they come by: most of the time that one takes is spent on each call of NumPy. While a batch
+        is at work, each turn has to wait for the interpreter lock, and a case waits for no other.
         """
+        if self._queue.is_busy:
+            [answer] = self._answers(x.reshape(1, -1), [is_generated])
+            return answer
         loop = asyncio.get_running_loop()
         if not self._waiting:
             # The turn after the next one: what arrives in the meantime is scored with this.
             loop.call_soon(loop.call_soon, self._answer_waiting)
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((x, is_generated, answer))
-        return await answer
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((x, is_generated, future))
+        return await future
 
     async def answer_many(
         self, request: Request, X: FloatArray, write: Callable[[list[Answer]], object]

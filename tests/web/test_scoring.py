@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -235,3 +236,47 @@ def test_more_than_are_scored_at_once_and_one_that_has_left(
 
     expected = classifier.score(X).malignant[1:]
     assert asyncio.run(ask()) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_case_does_not_wait_for_others_while_a_batch_is_at_work(
+    classifier: Classifier, metrics: Metrics, dataset: Dataset
+) -> None:
+    """The thread is held; the coroutine must end at its first step, without a turn of the loop."""
+    release = threading.Event()
+
+    async def ask() -> float:
+        queue = BatchQueue(2, 1)
+        scorer = Scorer(classifier, metrics, queue)
+        batch = asyncio.create_task(queue.run(release.wait, 10))
+        await asyncio.sleep(0.05)
+        assert queue.is_busy
+        try:
+            scorer.answer(dataset.X[0], is_generated=False).send(None)
+        except StopIteration as end:
+            return cast(float, end.value.probability_malignant)
+        finally:
+            release.set()
+            assert await batch
+            assert not queue.is_busy
+        raise AssertionError("It waited.")
+
+    expected = classifier.score(dataset.X[:1]).malignant[0]
+    assert asyncio.run(ask()) == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_batch_at_a_time_is_worked_on() -> None:
+    at_work, most = 0, 0
+
+    def work() -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        time.sleep(0.02)
+        at_work -= 1
+
+    async def run() -> None:
+        queue = BatchQueue(3, 1)
+        await asyncio.gather(*(queue.run(work) for _ in range(3)))
+
+    asyncio.run(run())
+    assert most == 1
