@@ -102,6 +102,13 @@ def test_options(rendered: Path, variant: Object) -> None:
     objects = manifests(rendered / variant["name"])
     assert ("ingress" in objects) == bool(variant["ingress_host"])
     assert ("horizontalpodautoscaler" in objects) == variant["autoscaling"]
+    if "horizontalpodautoscaler" in objects:
+        limit = objects["deployment"]["spec"]["template"]["spec"]["containers"][0]["resources"][
+            "limits"
+        ]
+        (metric,) = objects["horizontalpodautoscaler"]["spec"]["metrics"]
+        assert limit["cpu"] == "1"
+        assert metric["resource"]["target"] == {"type": "AverageValue", "averageValue": "700m"}
     assert ("poddisruptionbudget" in objects) == variant["disruption_budget"]
     deployment = objects["deployment"]["spec"]
     is_autoscaled = variant["autoscaling"] and variant["track"] == "stable"
