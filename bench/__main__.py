@@ -5,8 +5,10 @@ import sys
 
 from bc_model.evaluation import markdown_table
 from bench.measure import measure
+from bench.own import measure as measure_own
 from bench.report import HEAD, row, write
 from bench.servers import LIMIT, OURS, PEERS, install
+from bench.steps import measure as measure_steps
 
 
 def main() -> None:
@@ -27,7 +29,9 @@ def main() -> None:
         results[peer] = measure(peer, options.rounds, options.seconds)
         print(markdown_table(HEAD, row(peer, results[peer])).splitlines()[-1], flush=True)
     if not options.peers:
-        write(results, options.rounds, options.seconds)
+        print("measuring batches and pages", file=sys.stderr, flush=True)
+        own, steps = measure_own(), measure_steps()
+        write(results, own, steps, options.rounds, options.seconds)
 
 
 if __name__ == "__main__":

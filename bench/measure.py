@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import psutil
 
-from bench.servers import BODY, LIMIT, Running, running
+from bench.servers import LIMIT, Running, running
 
 SERVER_CORE, CLIENT_CORE = 1, 0
 CONNECTIONS = (16, 128)
@@ -30,16 +30,22 @@ class Load(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What was measured of a server, by connections and round; ``limits`` beside ``loads``."""
+    """What was measured of a server, by connections and round; ``limits`` beside ``loads``.
+
+    ``halves`` are of about half the requests a second that it can answer.
+    """
 
     loads: dict[int, list[Load]]
     limits: dict[int, list[Load]]
+    halves: list[Load]
     starts: list[float]
     megabytes: float
 
 
-def wrk(server: Running, connections: int, seconds: float) -> Load:
+def wrk(server: Running, connections: int, seconds: float, pause: float = 0) -> Load:
     """Return what wrk measures of single cases on so many connections.
+
+    Each sends its next case a ``pause`` of so many milliseconds after an answer.
 
     Raises:
         RuntimeError: some were not answered with 200.
@@ -48,13 +54,15 @@ def wrk(server: Running, connections: int, seconds: float) -> Load:
         script.write(
             'wrk.method = "POST"\n'
             'wrk.headers["Content-Type"] = "application/json"\n'
-            f"wrk.body = '{BODY}'\n"
+            f"wrk.body = '{server.peer.body}'\n"
         )
+        if pause:
+            script.write(f"function delay() return {pause:.0f} end\n")
         script.flush()
         command = [
             "taskset", "--cpu-list", str(CLIENT_CORE), "wrk", "--threads=1", "--latency",
-            f"--connections={connections}", f"--duration={seconds:g}s", f"--script={script.name}",
-            f"http://127.0.0.1:{server.port}/predict",
+            f"--connections={connections}", f"--duration={seconds:g}s", "--timeout=10s",
+            f"--script={script.name}", f"http://127.0.0.1:{server.port}{server.peer.path}",
         ]  # fmt: skip
         before = _processor_seconds(server.process)
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -77,7 +85,7 @@ def parsed(output: str, used: float) -> Load:
 
 
 def _milliseconds(output: str, share: str) -> float:
-    ((number, unit),) = re.findall(rf"^\s+{share}\s+([\d.]+)(us|ms|s)$", output, re.MULTILINE)
+    ((number, unit),) = re.findall(rf"^\s+{share}\s+([\d.]+)(us|ms|s) *$", output, re.MULTILINE)
     return float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
 
 
@@ -102,8 +110,11 @@ def measure(peer: str, rounds: int, seconds: float) -> Results:
             for number in loads:
                 limits[number].append(wrk(limit, number, seconds))
                 loads[number].append(wrk(server, number, seconds))
+        most = CONNECTIONS[-1]
+        pause = 2000 * most / max(load.rate for load in loads[most])
+        halves = [wrk(server, most, seconds, pause) for _ in range(rounds)]
         sent = sum(load.rate * seconds for each in loads.values() for load in each)
         while sent < REQUESTS:
             sent += wrk(server, CONNECTIONS[0], seconds).rate * seconds
         memory = sum(each.memory_info().rss for each in _family(server.process))
-    return Results(loads, limits, starts, memory / 2**20)
+    return Results(loads, limits, halves, starts, memory / 2**20)

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -22,21 +22,62 @@ CACHE = ROOT / ".cache/bench"
 OURS = "this service"
 LIMIT = "limit_uvicorn"
 
-BODY = json.dumps({"features": load_dataset(None).X[0].tolist()})
+STOP_SECONDS = 5
+
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+    # Nobody is told that they ran.
+    "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}  # fmt: skip
+
+CASE = load_dataset(None).X[0].tolist()
+"""A malignant one, which is 0 to all of them."""
+
+
+class Peer(NamedTuple):
+    """What a service is called, how it is asked for ``CASE``, and where its answer says 0."""
+
+    name: str
+    path: str = "/predict"
+    question: object = {"features": CASE}
+    answer: tuple[str | int, ...] = ("prediction",)
+
+    @property
+    def body(self) -> str:
+        """The question as JSON."""
+        return json.dumps(self.question)
+
+    def is_right(self, answer: Any) -> bool:
+        """Return whether ``answer`` is what it should be."""
+        for key in self.answer:
+            answer = answer[key]
+        return bool(answer == 0)
+
 
 PEERS = {
-    OURS: "this service, with everything on",
-    LIMIT: "the limit: bare ASGI on uvicorn",
-    "limit_granian": "bare ASGI on granian",
-    "onnx": "ONNX Runtime in bare Starlette",
-    "fastapi_sklearn": "FastAPI and scikit-learn",
-    "original": "the original's design, of late 2023",
-}
+    OURS: Peer("this service, with everything on"),
+    LIMIT: Peer("the limit: bare ASGI on uvicorn"),
+    "limit_granian": Peer("bare ASGI on granian"),
+    "onnx": Peer("ONNX Runtime in bare Starlette"),
+    "fastapi_sklearn": Peer("FastAPI and scikit-learn"),
+    "original": Peer("the original's design, of late 2023"),
+    "litserve": Peer("LitServe"),
+    "bentoml_service": Peer("BentoML"),
+    "mlserver": Peer(
+        "MLServer", "/v2/models/model/infer",
+        {"inputs": [{"name": "X", "shape": [1, len(CASE)], "datatype": "FP64", "data": CASE}]},
+        ("outputs", 0, "data", 0),
+    ),
+    "mlflow_server": Peer("MLflow", "/invocations", {"inputs": [CASE]}, ("predictions", 0)),
+    "ray_serve": Peer("Ray Serve"),
+}  # fmt: skip
 
 
 class Running(NamedTuple):
     """A server that answers; it took so many ``seconds`` from its start to a right answer."""
 
+    peer: Peer
     process: psutil.Process
     port: int
     seconds: float
@@ -62,8 +103,10 @@ def install(peer: str) -> Path:
             [uv, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", lock],
             check=True,
         )
-        if "def train" in (file(peer).read_text() if peer != OURS else ""):
-            subprocess.run([python, "-P", file(peer), "train"], check=True)
+        if peer != OURS and "\nscikit-learn==" in lock.read_text():
+            subprocess.run([python, "-P", "-W", "ignore", HERE / "train.py"], check=True)
+        if peer != OURS and "def prepare" in file(peer).read_text():
+            subprocess.run([python, "-P", file(peer), "prepare"], check=True)
         made.write_text(digest)
     return python
 
@@ -81,33 +124,38 @@ def running(peer: str, core: int) -> Iterator[Running]:
         RuntimeError: it does not answer as it should in time.
     """
     port, python = free_port(), install(peer)
-    environment = {**os.environ, "PORT": str(port)}
-    for library in ("OPENBLAS", "OMP"):
-        environment[f"{library}_NUM_THREADS"] = "1"
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **ENVIRONMENT, "PATH": path, "PORT": str(port)}
     # -P: a file of the name of a package must not hide it.
     arguments = [str(file(peer))] if peer == OURS else ["-P", str(file(peer)), str(port)]
     command = ["taskset", "--cpu-list", str(core), str(python), *arguments]
     started = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=file(peer).parent, env=environment, stdout=subprocess.DEVNULL
-    )
+    log = CACHE / f"{peer}.log"
+    with log.open("wb") as errors:
+        process = psutil.Popen(
+            command, cwd=file(peer).parent, env=environment,
+            stdout=subprocess.DEVNULL, stderr=errors,
+        )  # fmt: skip
     try:
-        while not _answers(port):
+        while not _answers(PEERS[peer], port):
             if process.poll() is not None or time.monotonic() - started > START_SECONDS:
-                raise RuntimeError(f"{peer} does not answer")
+                raise RuntimeError(f"{peer} does not answer; see {log}")
             time.sleep(0.002)
-        yield Running(psutil.Process(process.pid), port, time.monotonic() - started)
+        yield Running(PEERS[peer], process, port, time.monotonic() - started)
     finally:
-        process.terminate()
-        process.wait(timeout=START_SECONDS)
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+            for each in psutil.wait_procs(family, timeout=STOP_SECONDS)[1]:
+                each.kill()  # some leave theirs behind
 
 
-def _answers(port: int) -> bool:
+def _answers(peer: Peer, port: int) -> bool:
     connection = HTTPConnection("127.0.0.1", port)
     try:
-        connection.request("POST", "/predict", BODY, {"Content-Type": "application/json"})
+        connection.request("POST", peer.path, peer.body, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        return response.status == 200 and json.loads(response.read())["prediction"] == 0
+        return response.status == 200 and peer.is_right(json.loads(response.read()))
     except OSError:
         return False
     finally:

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "canary": {"bc_model"},
     "studies": {"web", "bc_model", "canary", "scripts"},
     "scripts": {"web", "bc_model", "canary"},
-    "bench": {"bc_model", "scripts"},
+    "bench": {"bc_model", "scripts", "web"},
     "playbooks": {"bc_model", "canary"},
 }
 """The packages that the modules of a package may import from, besides their own."""

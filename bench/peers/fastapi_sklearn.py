@@ -5,7 +5,6 @@
 """The same pipeline as it is usually served today: current FastAPI and scikit-learn, one call."""
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +17,7 @@ from pydantic import BaseModel, Field
 FILE = Path(sys.prefix, "model.joblib")
 
 app = FastAPI()
-with suppress(FileNotFoundError):
-    model = joblib.load(FILE)
+model = joblib.load(FILE)
 
 
 class PredictRequest(BaseModel):
@@ -45,20 +43,5 @@ async def predict(request: PredictRequest) -> Answer:
     return Answer(prediction=int(malignant < 0.5), probability_malignant=malignant)
 
 
-def train() -> None:
-    """Write the model."""
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.datasets import load_breast_cancer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
-
-    pipeline = make_pipeline(StandardScaler(), CalibratedClassifierCV(SVC(), ensemble=False))
-    joblib.dump(pipeline.fit(*load_breast_cancer(return_X_y=True)), FILE)
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "train":
-        train()
-    else:
-        uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False)
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False)

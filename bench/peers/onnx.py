@@ -39,24 +39,19 @@ def application() -> Starlette:
     return Starlette(routes=[Route("/predict", predict, methods=["POST"])])
 
 
-def train() -> None:
-    """Write the model."""
+def prepare() -> None:
+    """Convert the pipeline that train.py wrote."""
+    import joblib
     from skl2onnx import to_onnx
-    from sklearn.datasets import load_breast_cancer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
 
-    X, y = load_breast_cancer(return_X_y=True)
-    pipeline = make_pipeline(StandardScaler(), SVC(probability=True, random_state=42)).fit(X, y)
-    options = {id(pipeline): {"zipmap": False}}
-    FILE.write_bytes(
-        to_onnx(pipeline, X[:1].astype(np.float32), options=options).SerializeToString()
-    )
+    pipeline = joblib.load(FILE.with_suffix(".joblib"))
+    case = np.zeros((1, 30), dtype=np.float32)
+    model = to_onnx(pipeline, case, options={id(pipeline): {"zipmap": False}})
+    FILE.write_bytes(model.SerializeToString())
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "train":
-        train()
+    if sys.argv[1] == "prepare":
+        prepare()
     else:
         uvicorn.run(application(), port=int(sys.argv[1]), log_level="warning", access_log=False)

@@ -11,7 +11,6 @@ FastAPI with a pickled SVC; `predict` and `predict_proba` are called one after t
 """
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import joblib
@@ -24,8 +23,8 @@ from pydantic import BaseModel
 FILE = Path(sys.prefix, "model.joblib")
 
 app = FastAPI()
-with suppress(FileNotFoundError):
-    scaler, model = joblib.load(FILE)
+pipeline = joblib.load(FILE)
+scaler, model = pipeline[0], pipeline[1]
 requests = Counter("app_requests_total", "Requests.", ["method", "endpoint"])
 latency = Histogram("app_prediction_latency_seconds", "Latency.")
 
@@ -54,19 +53,5 @@ def predict(request: PredictRequest) -> dict[str, object]:
     }
 
 
-def train() -> None:
-    """Write the model."""
-    from sklearn.datasets import load_breast_cancer
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
-
-    X, y = load_breast_cancer(return_X_y=True)
-    scaler = StandardScaler().fit(X)
-    joblib.dump((scaler, SVC(probability=True, random_state=42).fit(scaler.transform(X), y)), FILE)
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "train":
-        train()
-    else:
-        uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False)
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False)

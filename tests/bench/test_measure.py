@@ -22,7 +22,7 @@ Transfer/sec:     10.03MB
 
 @pytest.mark.parametrize(
     ("p50", "p99", "expected"),
-    [("62.00us", "3.38ms", (0.062, 3.38)), ("1.20ms", "1.05s", (1.2, 1050))],
+    [("62.00us", "3.38ms", (0.062, 3.38)), ("1.20ms", "1.05s ", (1.2, 1050))],
 )
 def test_times_are_milliseconds_whatever_their_unit(
     p50: str, p99: str, expected: tuple[float, float]

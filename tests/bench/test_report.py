@@ -1,10 +1,14 @@
 """The table has medians and the ratios of each round; the page is of the versions in the locks."""
 
+import numpy as np
 import pytest
 
+from bc_model.manifest import Manifest
 from bench.measure import CONNECTIONS, Load, Results
-from bench.report import PAGE, PLOT, ratios, row, versions
-from bench.servers import OURS, PEERS, file, requirements
+from bench.own import FORMATS, SIZES, Own, body
+from bench.report import PAGE, PLOT, own_tables, ratios, row, versions
+from bench.servers import CASE, OURS, PEERS, file, requirements
+from web.batch import BatchDecoder
 
 
 @pytest.fixture
@@ -15,6 +19,7 @@ def results() -> Results:
     return Results(
         loads=dict.fromkeys((1, *CONNECTIONS), loads),
         limits=dict.fromkeys((1, *CONNECTIONS), limits),
+        halves=[Load(7_000, 0.5, 1.5, 80)] * 3,
         starts=[0.5, 0.3, 0.4],
         megabytes=64.4,
     )
@@ -28,15 +33,33 @@ def test_a_row_has_medians_and_the_range_of_the_ratios(results: Results) -> None
     assert row(OURS, results) == [
         "this service, with everything on",
         "12,000, 0.500 (0.400 to 0.500)", "12,000, 0.500 (0.400 to 0.500)",
-        "70", "0.25 and 3.00", "1.5 ×", "0.40", "64",
+        "70", "0.25 and 3.00", "1.5 ×", "0.50 and 1.50", "0.40", "64",
     ]  # fmt: skip
+
+
+def test_what_only_this_service_answers_is_in_tables() -> None:
+    own = Own({"NPY": [1000.4, 90_000, 160_000]}, {"the page": 4.04})
+    rows, times, steps = own_tables(own, {"score": 20.06}).split("\n\n")
+    assert rows.splitlines()[-1] == "| NPY | 1,000 | 90,000 | 160,000 |"
+    assert times.splitlines()[-1] == "| the page | 4.0 |"
+    assert steps.splitlines()[-1] == "| score | 20.1 |"
+
+
+@pytest.mark.parametrize("media_type", FORMATS.values())
+@pytest.mark.parametrize("size", SIZES)
+def test_a_batch_that_is_measured_has_the_cases_it_should(
+    manifest: Manifest, media_type: str, size: int
+) -> None:
+    X = BatchDecoder(manifest.features, max(SIZES)).decode(media_type, body(media_type, size)).X
+    assert X.shape == (size, 30)
+    assert X[0] == pytest.approx(np.round(CASE, 4), rel=1e-6)
 
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_the_page_is_of_what_is_locked_now(peer: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert f"| {PEERS[peer]} |" in page
-    assert f"- {PEERS[peer]}: {versions(peer)}\n" in page
-    assert PEERS[peer] in PLOT.read_text(encoding="utf-8")
+    assert f"| {PEERS[peer].name} |" in page
+    assert f"- {PEERS[peer].name}: {versions(peer)}\n" in page
+    assert PEERS[peer].name in PLOT.read_text(encoding="utf-8")
     assert file(peer).exists()
     assert requirements(peer).exists()
