@@ -18,8 +18,11 @@ NEIGHBOURS = 5
 
 INTERVAL_LEVEL = 0.9
 
-# A chunk's kernel matrix stays within the processor's cache for a few hundred training cases.
-_CHUNK = 256
+MOST_AT_ONCE = 256
+"""Cases that are scored at once by a model with up to 8,192 training cases."""
+
+_KERNEL_BYTES = 2**24
+"""A larger kernel matrix takes longer to get from the system than to compute."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +150,16 @@ class Predictor:
         self._cases = 2 * self._gamma * cases.T
         self._squares = self._gamma * (cases * cases).sum(1)
         self._coefficients = arrays.coefficients[:, is_used].T.copy()
+        # A power of two, so that it divides MOST_AT_ONCE and chunks of both give the same digits.
+        rows = max(_KERNEL_BYTES // (arrays.cases.itemsize * len(arrays.cases)), 1)
+        self._at_once = min(1 << (rows.bit_length() - 1), MOST_AT_ONCE)
         self._floor = float(arrays.closeness_floor)
         self._limit = float(arrays.distance_limit)
 
     def score(self, X: FloatArray) -> Scores:
         """Return the answers for ``X`` (n, 30), finite and not negative."""
-        starts = range(0, max(len(X), 1), _CHUNK)
-        chunks = [self._score(X[start : start + _CHUNK]) for start in starts]
+        starts = range(0, max(len(X), 1), self._at_once)
+        chunks = [self._score(X[start : start + self._at_once]) for start in starts]
         if len(chunks) == 1:
             return chunks[0]
         columns = zip(*(vars(chunk).values() for chunk in chunks), strict=True)

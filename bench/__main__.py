@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from bc_model.evaluation import markdown_table
+from bench.growth import measure as measure_growth
 from bench.measure import measure
 from bench.own import measure as measure_own
 from bench.report import HEAD, row, write
@@ -30,8 +31,8 @@ def main() -> None:
         print(markdown_table(HEAD, row(peer, results[peer])).splitlines()[-1], flush=True)
     if not options.peers:
         print("measuring batches and pages", file=sys.stderr, flush=True)
-        own, steps = measure_own(), measure_steps()
-        write(results, own, steps, options.rounds, options.seconds)
+        own, steps, growth = measure_own(), measure_steps(), measure_growth()
+        write(results, own, steps, growth, options.rounds, options.seconds)
 
 
 if __name__ == "__main__":

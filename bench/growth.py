@@ -1,18 +1,17 @@
 """Time a single case and a batch with more training cases than there are: what grows with them."""
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from bc_model.artifact import load_model, read_manifest
 from bc_model.dataset import load_dataset
 from bc_model.predictor import ModelArrays, Predictor
+from bench.steps import fastest
 from scripts.running import ROOT
 
 FACTORS = (1, 10, 100)
-SECONDS = 1
 
 
 def grown(arrays: ModelArrays, factor: int) -> ModelArrays:
@@ -38,16 +37,6 @@ def measure() -> list[list[str]]:
     rows = []
     for factor in FACTORS:
         predictor = Predictor(grown(arrays, factor))
-        one, many = _fastest(lambda: predictor.score(X[:1])), _fastest(lambda: predictor.score(X))
+        one, many = (fastest(partial(predictor.score, cases)) for cases in (X[:1], X))
         rows.append([f"{factor * len(arrays.cases):,}", f"{one:,.0f}", f"{many / len(X):,.1f}"])
     return rows
-
-
-def _fastest(step: Callable[[], object]) -> float:
-    times: list[float] = []
-    end = time.perf_counter() + SECONDS
-    while not times or time.perf_counter() < end:
-        started = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - started)
-    return 1e6 * min(times)

@@ -1,8 +1,11 @@
-"""Measure what only this service answers: batches in each format, explanations and the page."""
+"""Measure what only this service does: batches, explanations, the page, and training."""
 
 import csv
 import io
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from bc_model.dataset import load_dataset
 from bc_model.features import FEATURE_NAMES
 from bench.measure import CLIENT_CORE, SERVER_CORE
 from bench.servers import CASE, OURS, running
+from scripts.running import ROOT
 from web.batch import CSV, NPY
 from web.form import URLENCODED
 from web.requests import JSON
@@ -30,10 +34,10 @@ FORMATS = {"JSON": JSON, "CSV": CSV, "NPY": NPY}
 
 
 class Own(NamedTuple):
-    """Rows a second by format and number of rows; milliseconds by path."""
+    """Rows a second by format and number of rows, and seconds that other things take."""
 
     rows: dict[str, list[float]]
-    milliseconds: dict[str, float]
+    seconds: dict[str, float]
 
 
 def body(media_type: str, rows: int) -> bytes:
@@ -87,7 +91,17 @@ def measure() -> Own:
             "the page with an answer": seconds("POST", "/", form, URLENCODED),
             "`GET /metrics`": seconds("GET", "/metrics"),
         }
-    return Own(rows, {name: 1000 * each for name, each in taken.items()})
+    taken["import of the service"] = _command("-c", "import app")
+    with tempfile.TemporaryDirectory() as directory:
+        train = ["-m", "bc_model", "train", "--artifacts", directory]
+        taken["training and evaluation, on two cores"] = _command(*train)
+    return Own(rows, taken)
+
+
+def _command(*arguments: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
 
 
 @contextmanager

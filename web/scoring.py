@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from bc_model.arrays import FloatArray
 from bc_model.classifier import Answer, Classifier
-from bc_model.predictor import Scores
+from bc_model.predictor import MOST_AT_ONCE, Scores
 from web.metrics import Metrics, Tally, tally
 from web.problems import ProblemError
 from web.requests import request_context
@@ -20,10 +20,10 @@ from web.requests import request_context
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CHUNK = 256
+CHUNK = 4 * MOST_AT_ONCE
 """Cases that are scored between two looks at whether the client is still there.
 
-As many as the model scores at once, so that every chunking gives the same digits.
+A multiple of those that the model scores at once, so that every chunking gives the same digits.
 """
 
 TOGETHER = 64

@@ -38,11 +38,13 @@ def test_a_row_has_medians_and_the_range_of_the_ratios(results: Results) -> None
 
 
 def test_what_only_this_service_answers_is_in_tables() -> None:
-    own = Own({"NPY": [1000.4, 90_000, 160_000]}, {"the page": 4.04})
-    rows, times, steps = own_tables(own, {"score": 20.06}).split("\n\n")
+    own = Own({"NPY": [1000.4, 90_000, 160_000]}, {"the page": 0.00404, "training": 21.23})
+    growth = [["455", "40", "2.5"]]
+    rows, times, steps, grown = own_tables(own, {"score": 20.06}, growth).split("\n\n")
     assert rows.splitlines()[-1] == "| NPY | 1,000 | 90,000 | 160,000 |"
-    assert times.splitlines()[-1] == "| the page | 4.0 |"
+    assert times.splitlines()[-2:] == ["| the page | 4.0 ms |", "| training | 21.2 s |"]
     assert steps.splitlines()[-1] == "| score | 20.1 |"
+    assert grown.splitlines()[-1] == "| 455 | 40 | 2.5 |"
 
 
 @pytest.mark.parametrize("media_type", FORMATS.values())
