@@ -1,6 +1,6 @@
 """The tumour classifier: data, training, evaluation, scoring and explanation, without the web."""
 
-import numpy  # noqa: F401  # loads the library whose threads are limited below
+import numpy  # noqa: F401  # loads OpenBLAS, so that its threads can be limited below
 from threadpoolctl import threadpool_limits
 
 __version__ = "1.0.0"

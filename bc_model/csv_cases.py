@@ -76,7 +76,7 @@ def open_cases(path: Path) -> Iterator[TextIO]:
     source = path if is_path else sys.stdin.fileno()
     try:
         # Apart from `with`, so that only an OSError of opening is caught, none of the caller's.
-        file = open(source, encoding="utf-8-sig", newline="", closefd=is_path)  # noqa: SIM115  `with` below
+        file = open(source, encoding="utf-8-sig", newline="", closefd=is_path)  # noqa: SIM115  closed by `with` below
     except OSError as error:
         raise DataError(name_of(path), [Problem(0, "", str(error.strerror))]) from error
     with file:

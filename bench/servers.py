@@ -143,11 +143,11 @@ def running(peer: str, core: int) -> Iterator[Running]:
             time.sleep(0.002)
         yield Running(PEERS[peer], process, port, time.monotonic() - started)
     finally:
-        with suppress(psutil.NoSuchProcess):  # it has ended by itself
+        with suppress(psutil.NoSuchProcess):  # it has already exited
             family = [process, *process.children(recursive=True)]
             process.terminate()
             for each in psutil.wait_procs(family, timeout=STOP_SECONDS)[1]:
-                each.kill()  # some leave theirs behind
+                each.kill()  # some leave child processes running
 
 
 def _answers(peer: Peer, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Time the steps of a single case by themselves, in one process and without a connection."""
+"""Time each step of a single case on its own, in one process and without a connection."""
 
 import time
 from collections.abc import Callable

@@ -183,7 +183,7 @@ class Logs:
 
     def __init__(self, directory: Path) -> None:
         """Keep the logs in ``directory``."""
-        self._directory = directory
+        self.directory = directory
         self._cluster = KubernetesCluster("", NAMESPACE)
 
     @contextmanager
@@ -209,35 +209,36 @@ class Logs:
                 is_over.set()
                 thread.join()
 
-    def read(self) -> tuple[list[str], list[str]]:
-        """Return the ids of the requests in which ``/predict`` answered a case, and other lines.
-
-        These are no entries of the service: kubectl's own, or one cut off when a pod was killed.
-        """
-        ids, others = [], []
-        for file in self._directory.glob("*.log"):
-            for line in file.read_text(encoding="utf-8").splitlines():
-                try:
-                    entry = json.loads(line)
-                except json.JSONDecodeError:
-                    others.append(f"log of {file.stem}: {line}")
-                    continue
-                is_request = entry["message"] == "request"
-                if is_request and (entry["path"], entry["status"]) == ("/predict", 200):
-                    ids.append(entry["request_id"])
-        return ids, others
-
     @property
     def pods(self) -> int:
         """How many there have been."""
-        return len(list(self._directory.glob("*.log")))
+        return len(list(self.directory.glob("*.log")))
 
     def _follow(self, stack: ExitStack, pod: str) -> None:
-        output = stack.enter_context((self._directory / f"{pod}.log").open("wb"))
+        output = stack.enter_context((self.directory / f"{pod}.log").open("wb"))
         command = ["kubectl", f"--namespace={NAMESPACE}", "logs", "--follow", f"pod/{pod}"]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
         stack.callback(process.wait)
         stack.callback(process.terminate)
+
+
+def read_logs(directory: Path) -> tuple[list[str], list[str]]:
+    """Return the ids of the requests in which ``/predict`` answered a case, and other lines.
+
+    These are no entries of the service: kubectl's own, or one cut off when a pod was killed.
+    """
+    ids, others = [], []
+    for file in sorted(directory.glob("*.log")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                others.append(f"log of {file.stem}: {line}")
+                continue
+            is_request = entry["message"] == "request"
+            if is_request and (entry["path"], entry["status"]) == ("/predict", 200):
+                ids.append(entry["request_id"])
+    return ids, others
 
 
 def ask_prometheus(path: str, **parameters: str) -> list[dict[str, Any]]:
@@ -285,7 +286,7 @@ def report(
         numbers = [count.sent, count.answered, refused, len(count.failures) - refused]
         rows.append([name, *map(str, numbers)])
         failures += count.failures
-    ids, others = logs.read()
+    ids, others = read_logs(logs.directory)
     return "\n".join([
         markdown_table(["after, s", "what happened", "took, s"], *events), "",
         markdown_table(["requests", "sent", "answered", "refused", "lost"], *rows), "",
