@@ -20,10 +20,10 @@ from web.requests import request_context
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CHUNK = 4 * MOST_AT_ONCE
+CHUNK = MOST_AT_ONCE
 """Cases that are scored between two looks at whether the client is still there.
 
-A multiple of those that the model scores at once, so that every chunking gives the same digits.
+As many as the model scores at once, so that every chunking gives the same digits.
 """
 
 TOGETHER = 64
