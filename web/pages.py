@@ -131,7 +131,7 @@ class Pages:
             # The form adds its boundaries, and sends the end of each line as two characters.
             form_bytes = 1024 + self._settings.max_batch_rows
             too_large = f"The file is larger than {most / 2**20:.3g} MB; split it."
-            self._queue.check_room()
+            await self._queue.find_room()
             body = await self._bodies.read(request, most + form_bytes, too_large)
             upload = await read_upload(request.headers, body)
             async with self._queue.turn(request):

@@ -8,7 +8,8 @@ calls ``check`` once a second, which costs a request nothing.
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import httptools
@@ -34,10 +35,11 @@ _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,15}")
 class LimitedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, settings: Settings, **server: Any) -> None:
-        """Take what uvicorn gives to a protocol, and the limits in ``settings``."""
+    def __init__(self, settings: Settings, turns: "Turns", **server: Any) -> None:
+        """Take what uvicorn gives to a protocol, the limits, and the turns of all connections."""
         super().__init__(**server)
         self._limits = settings
+        self._turns = turns
         self._received = bytearray()
         self._searched = 0
         self._body: _Length | _Chunks | None = None
@@ -153,11 +155,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._progress = self._head_since = self.loop.time()
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self._body and self.expect_100_continue:
             self.finish()  # nobody knows whether the body will come
+        elif self._received:
+            self._turns.wait(self._start_pipelined)
         else:
-            self._advance()
+            self.flow.resume_reading()
 
     def finish(self) -> None:
         """Close the connection; a client that is still sending is first listened to for a while."""
@@ -170,6 +173,11 @@ class LimitedProtocol(HttpToolsProtocol):
     @property
     def _is_working(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _start_pipelined(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._advance()
 
     def _advance(self) -> None:
         """Feed the parser up to the end of the head, or of the body, that has arrived."""
@@ -277,6 +285,29 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refused_bytes += size
         if self._refused_bytes > self._limits.max_refused_bytes:
             self.transport.abort()
+
+
+class Turns:
+    """Starts pipelined requests one by one, of all connections, with a turn of the loop between.
+
+    Otherwise a few connections with many requests each would keep everybody else waiting.
+    """
+
+    def __init__(self) -> None:
+        """Have nothing to start."""
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def wait(self, start: Callable[[], None]) -> None:
+        """Call ``start`` in a turn of its own."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
+        self._waiting.append(start)
+
+    def _next(self) -> None:
+        self._waiting[0]()
+        self._waiting.popleft()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
 
 
 def limit_buffers(connections: Iterable[LimitedProtocol], most_bytes: int) -> None:

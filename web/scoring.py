@@ -29,6 +29,9 @@ As many as the model scores at once, so that every chunking gives the same digit
 TOGETHER = 64
 """Single cases that are scored at once: with all their warnings they take two milliseconds."""
 
+PATIENCE_SECONDS = 0.025
+"""How long a batch waits for a place before it is refused."""
+
 MOST_WARNINGS = 5
 """Warnings with one case of a batch; its answer would be a hundred times its request otherwise."""
 
@@ -45,12 +48,20 @@ class BatchQueue:
         self._turns = CapacityLimiter(at_work)
         self._thread = CapacityLimiter(1)
 
-    def check_room(self) -> None:
-        """Make sure that there is a place, as of now: before a body is received for nothing.
+    async def find_room(self) -> None:
+        """Make sure that there is a place, before a body is received for nothing.
+
+        The answer to a refused one comes a moment later: clients that try again at once would
+        keep the event loop busy with refusals.
 
         Raises:
             ProblemError: too many are waiting.
         """
+        if not self._places:
+            await asyncio.sleep(PATIENCE_SECONDS)
+        self._check_room()
+
+    def _check_room(self) -> None:
         if not self._places:
             raise ProblemError("overloaded", "Too many batches are waiting.")
 
@@ -62,7 +73,7 @@ class BatchQueue:
             ProblemError: too many are waiting.
             ClientDisconnect: the client has not waited.
         """
-        self.check_room()
+        self._check_room()
         self._places -= 1
         try:
             async with self._turns:

@@ -1,18 +1,20 @@
 """The limits of a connection, over a socket, against the real process: up to each, and beyond."""
 
+import asyncio
 import json
 import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from scripts.running import running_service
-from web.protocol import LONGEST_CHUNK_LINE
+from web.protocol import LONGEST_CHUNK_LINE, Turns
 
 HOST = b"Host: localhost\r\n"
 POST = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
@@ -151,6 +153,21 @@ def test_pipelined_requests_are_answered_in_order(client: httpx2.Client) -> None
     answer = answers(client, (LIVE + ready + body) * 200)
     assert statuses(answer) == [200, 200, 422] * 200
     assert answer.index(b"alive") < answer.index(b"ready")
+
+
+def test_pipelined_requests_start_one_in_a_turn_of_the_event_loop() -> None:
+    async def started_after_each_turn() -> list[int]:
+        turns = Turns()
+        started: list[str] = []
+        for name in "abc":
+            turns.wait(partial(started.append, name))
+        counts = []
+        for _ in range(4):
+            await asyncio.sleep(0)
+            counts.append(len(started))
+        return counts
+
+    assert asyncio.run(started_after_each_turn()) == [1, 2, 3, 3]
 
 
 def test_pipelining_costs_no_memory(client: httpx2.Client) -> None:

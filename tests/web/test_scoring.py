@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from pathlib import Path
 from typing import cast
 
 import httpx2
 import pytest
+from starlette.requests import Request
 
 from app import ARRIVING_BODIES
 from bc_model.arrays import FloatArray
@@ -25,7 +26,8 @@ from scripts.running import running_service
 from tests.cases import MALIGNANT
 from tests.web.test_protocol import HOST, connect, metric, received, statuses
 from web.metrics import Metrics
-from web.scoring import MOST_WARNINGS, TOGETHER, BatchQueue, Scorer
+from web.problems import ProblemError
+from web.scoring import MOST_WARNINGS, PATIENCE_SECONDS, TOGETHER, BatchQueue, Scorer
 
 ROWS, LARGEST = 5000, 2**20
 
@@ -280,3 +282,17 @@ def test_one_batch_at_a_time_is_worked_on() -> None:
 
     asyncio.run(run())
     assert most == 1
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_a_batch_waits_for_a_place_for_a_moment(*, is_left: bool) -> None:
+    async def find() -> None:
+        queue = BatchQueue(1, 0)
+        request = Request({"type": "http", "state": {}})
+        async with queue.turn(request):
+            search = asyncio.create_task(queue.find_room())
+            await asyncio.sleep(0 if is_left else 2 * PATIENCE_SECONDS)
+        await search
+
+    with nullcontext() if is_left else pytest.raises(ProblemError, match="Too many batches"):
+        asyncio.run(find())
