@@ -2,7 +2,8 @@
 
 They are the stable model's, not the canary's: one that was trained on wrong labels would be right
 by its own. But which of them are unseen, both have to say: a model of data that has grown, or is in
-another order, was fitted to other cases.
+another order, was fitted to other cases. What cross-validation answered is compared only where both
+models come from the same cases with the same labels.
 """
 
 import io
@@ -12,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from bc_model.arrays import MALIGNANT, BoolArray, FloatArray, IntArray
 from canary.cluster import Cluster, UnreachableError, as_json
-from canary.observation import Cases
+from canary.observation import Cases, OutOfFold
 
 WORKERS = 6
 TRIES = 3
@@ -30,11 +31,17 @@ REFERENCE = "artifacts/current/reference.npz"
 
 
 class LabelledCases(NamedTuple):
-    """Measurements (n, 30); targets (n,), 0 malignant, 1 benign; which the model has not seen."""
+    """Measurements (n, 30); targets (n,), 0 malignant, 1 benign; which the model has not seen.
 
-    cases: npt.NDArray[np.float64]
-    targets: npt.NDArray[np.int64]
-    unseen: npt.NDArray[np.bool_]
+    The model answered ``malignant`` (n,), and in each of r repeats of cross-validation those that
+    had not seen the case answered ``out_of_fold`` (r, n).
+    """
+
+    cases: FloatArray
+    targets: IntArray
+    unseen: BoolArray
+    malignant: FloatArray
+    out_of_fold: FloatArray
 
 
 class _Answer(NamedTuple):
@@ -52,10 +59,11 @@ def read_cases(cluster: Cluster, track: str = "stable") -> LabelledCases:
             labelled = LabelledCases(*(archive[name] for name in LabelledCases._fields))
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UnreachableError(f"{REFERENCE} of {pod} is unusable: {error}") from error
-    shape = labelled.cases.shape
-    if len(shape) != 2 or not len(labelled.cases) == len(labelled.targets) == len(labelled.unseen):
-        raise UnreachableError(f"{REFERENCE} of {pod} is unusable: its cases have shape {shape}")
-    if not len(labelled.cases):
+    shapes = [each.shape for each in labelled]
+    n = len(labelled.cases)
+    if shapes[0][1:] == () or shapes[1:] != [(n,), (n,), (n,), (*shapes[4][:1], n)]:
+        raise UnreachableError(f"{REFERENCE} of {pod} is unusable: its arrays have shapes {shapes}")
+    if not n:
         raise UnreachableError(f"{REFERENCE} of {pod} is unusable: it has no cases")
     return labelled
 
@@ -65,9 +73,15 @@ def ask_cases(cluster: Cluster, labelled: LabelledCases) -> Cases:
 
     Unseen are those that the canary's model says it has not seen, too.
     """
-    unseen = _unseen(labelled) & _unseen(read_cases(cluster, "canary"))
+    own = read_cases(cluster, "canary")
+    unseen = _unseen(labelled) & _unseen(own)
     stable = _answers(cluster, "stable", labelled)
     canary = _answers(cluster, "canary", labelled)
+    is_same_data = all(map(np.array_equal, labelled[:2], own[:2]))
+    stable_out_of_fold, canary_out_of_fold = (
+        averaged(each.out_of_fold, each.targets) if is_same_data else None
+        for each in (labelled, own)
+    )
     return Cases(
         targets=labelled.targets.tolist(),
         unseen=[case.tobytes() in unseen for case in labelled.cases],
@@ -77,7 +91,16 @@ def ask_cases(cluster: Cluster, labelled: LabelledCases) -> Cases:
         canary_threshold=canary[0].threshold,
         stable_failures=sum(answer.failures for answer in stable),
         canary_failures=sum(answer.failures for answer in canary),
+        stable_out_of_fold=stable_out_of_fold,
+        canary_out_of_fold=canary_out_of_fold,
+        deviation=_deviation(labelled, [answer.probability for answer in canary], own),
     )
+
+
+def averaged(out_of_fold: FloatArray, targets: IntArray) -> OutOfFold:
+    """Return the means over the repeats of what cross-validation answered (r, n)."""
+    errors = (out_of_fold - (targets == MALIGNANT)) ** 2
+    return OutOfFold(out_of_fold.mean(axis=0).tolist(), errors.mean(axis=0).tolist())
 
 
 def warm_up(cluster: Cluster, labelled: LabelledCases) -> None:
@@ -102,6 +125,17 @@ def _unseen(labelled: LabelledCases) -> set[bytes]:
         {case.tobytes() for case in labelled.cases[marked]} for marked in (marks, ~marks)
     )
     return unseen - seen
+
+
+def _deviation(labelled: LabelledCases, answers: list[float], own: LabelledCases) -> float:
+    """Return how far the ``answers`` are from those of the canary's ``own`` artifact."""
+    expected = {
+        case.tobytes(): float(answer) for case, answer in zip(own.cases, own.malignant, strict=True)
+    }
+    return max(
+        abs(answer - expected.get(case.tobytes(), answer))
+        for case, answer in zip(labelled.cases, answers, strict=True)
+    )
 
 
 def _answers(cluster: Cluster, track: str, labelled: LabelledCases) -> list[_Answer]:

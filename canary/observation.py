@@ -50,6 +50,16 @@ class Track(Struct, frozen=True):
     down: int = 0
 
 
+class OutOfFold(Struct, frozen=True):
+    """What models that had not seen a case answered to it in cross-validation, in the mean.
+
+    ``malignant`` are the probabilities (n,), and ``squared_error`` how far each was from the truth.
+    """
+
+    malignant: list[float]
+    squared_error: list[float]
+
+
 class Cases(Struct, frozen=True):
     """The artifact's labelled cases, asked from both tracks: lists of one length.
 
@@ -58,6 +68,10 @@ class Cases(Struct, frozen=True):
     of malignant that a pod of each answered; from its threshold on, a track answers malignant.
     ``stable_failures`` and ``canary_failures`` are requests for them that failed, and were
     repeated.
+
+    ``stable_out_of_fold`` and ``canary_out_of_fold`` are None if the models come from different
+    data. ``deviation`` is the largest difference between an answer of the canary and what its
+    artifact says that its model answers.
     """
 
     targets: list[int]
@@ -68,6 +82,9 @@ class Cases(Struct, frozen=True):
     canary_threshold: float
     stable_failures: int = 0
     canary_failures: int = 0
+    stable_out_of_fold: OutOfFold | None = None
+    canary_out_of_fold: OutOfFold | None = None
+    deviation: float = 0.0
 
 
 class Observation(Struct, frozen=True):
@@ -197,14 +214,20 @@ def cases_problem(cases: Cases) -> str:
         return "the labelled cases are not answered one for one"
     if set(cases.targets) != {0, 1}:
         return "the labelled cases are not of both classes, 0 and 1"
-    for name, answers, threshold in (
-        ("stable", cases.stable, cases.stable_threshold),
-        ("canary", cases.canary, cases.canary_threshold),
+    for name, answers, threshold, out_of_fold in (
+        ("stable", cases.stable, cases.stable_threshold, cases.stable_out_of_fold),
+        ("canary", cases.canary, cases.canary_threshold, cases.canary_out_of_fold),
     ):
-        probabilities = np.array([*answers, threshold], dtype=np.float64)
-        if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        if not _are_shares([*answers, threshold]):
             return f"the {name} answered a labelled case with something that is not a probability"
+        if out_of_fold and not _are_shares([*out_of_fold.malignant, *out_of_fold.squared_error]):
+            return f"the {name}'s cross-validation has something that is not a probability"
     return ""
+
+
+def _are_shares(values: Sequence[float]) -> bool:
+    array = np.array(values, dtype=np.float64)
+    return bool(((array >= 0) & (array <= 1)).all())
 
 
 def _is_count(value: float) -> bool:

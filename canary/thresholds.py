@@ -76,7 +76,7 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     score_distance: Annotated[
         Share,
         "How far the score distributions may be apart, as Wasserstein distance, that is in mean "
-        "probability: retrained models come to 0.014, a model of shuffled labels to 0.44.",
+        "probability: good retrained models come to 0.009, a model of shuffled labels to 0.44.",
     ] = 0.15
     case_significance: Annotated[
         Share,
@@ -85,27 +85,29 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0.01
     case_suspicion: Annotated[
         Share,
-        "The p-value below which they make it suspect: the usual 1 in 20.",
-    ] = 0.05
+        "The p-value below which they make it suspect: models of other parameters differ, and a "
+        "person should look at one in ten that seem worse.",
+    ] = 0.1
     sensitivity_drop: Annotated[
         Share,
         "By how much sensitivity must fall to matter: five of the 212 malignant cases; another "
-        "C alone moves it by up to four.",
+        "good C alone moves it by one.",
     ] = 0.02
     accuracy_drop: Annotated[
         Share,
-        "By how much accuracy must fall to matter: six of 569 cases; another C alone moves it "
-        "by up to five.",
+        "By how much accuracy must fall to matter: six of 569 cases; another good C alone moves "
+        "it by up to three.",
     ] = 0.01
     brier_increase: Annotated[
         Share,
-        "By how much the Brier score must rise to matter: from C = 30 to C = 0.3 it rises by "
-        "0.0087, for the cases fitted on alone; from C = 1 to an underfit C = 0.1 by 0.0124.",
-    ] = 0.01
+        "By how much the Brier score must rise to matter: out of fold it rises from C = 1 to "
+        "C = 0.5 by 0.0014, to an underfitted C = 0.3 by 0.0031, and to an overfitted C = 30 by "
+        "0.0075.",
+    ] = 0.0028
     max_disagreement: Annotated[
         Share,
-        "Share of cases that the tracks may decide differently: retrained models do in up to "
-        "1.8 %, and a person should see the reasons for nearly three times that.",
+        "Share of cases that the tracks may decide differently: good retrained models do in up "
+        "to 1.1 %, and a person should see the reasons for more than four times that.",
     ] = 0.05
     min_unseen: Annotated[
         Count,

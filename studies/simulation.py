@@ -18,9 +18,9 @@ from bc_model.drift import PROBABILITY_BUCKETS
 from bc_model.evaluation import markdown_table
 from bc_model.training import Progress
 from canary.judge import Outcome, judge
-from canary.observation import Cases, Histogram, Observation, Track
+from canary.observation import Histogram, Observation, Track
 from canary.thresholds import Thresholds
-from studies.candidates import Answers, Candidates
+from studies.candidates import Candidates, Draw
 from web.metrics import REQUEST_BUCKETS
 
 STABLE_REPLICAS = 3
@@ -58,7 +58,7 @@ _LOG_QUANTILES = np.log(np.array(list(QUANTILES.values())) * np.mean(MEDIANS) / 
 class Scenario:
     """What is the matter with a canary, and what should become of it.
 
-    ``answers`` draws the probabilities (n,) that its model gives to the labelled cases.
+    ``draw`` returns the answers of its model to the labelled cases.
     ``slowdown`` multiplies its latency; a ``stalling`` share of its requests takes
     ``STALL_SECONDS`` more, and a ``hanging`` share is never answered. The error rates are shares of
     the requests. In the second step, everything on both tracks takes ``busy`` times as long, and
@@ -67,7 +67,7 @@ class Scenario:
 
     name: str
     expected: Outcome
-    answers: Answers
+    draw: Draw
     canary_errors: float = 0.0
     stable_errors: float = 0.0
     slowdown: float = 1.0
@@ -90,14 +90,18 @@ def scenarios(candidates: Candidates) -> list[Scenario]:
         Scenario("the same image, a second step of 3 % errors", good, same, busy_errors=0.03),
         Scenario("retrained with another seed", good, candidates.retrained(seed=7)),
         Scenario("retrained with C = 0.5", good, candidates.retrained(C=0.5)),
-        Scenario("retrained with C = 10", good, candidates.retrained(C=10)),
+        Scenario("retrained with C = 5", good, candidates.retrained(C=5)),
         Scenario("2 % errors added", bad, same, 0.02),
         Scenario("2 % errors added to 1 % on both tracks", bad, same, 0.03, 0.01),
         Scenario("2 % of its requests hang", bad, same, hanging=0.02),
         Scenario("latency × 1.5", bad, same, slowdown=1.5),
         Scenario("one request in ten takes 0.5 s more", bad, same, stalling=0.1),
         Scenario("sensitivity − 5 points", bad, candidates.insensitive(0.05)),
-        Scenario("C = 10, and sensitivity − 5 points", bad, candidates.insensitive(0.05, C=10)),
+        Scenario("C = 5, and sensitivity − 5 points", bad, candidates.insensitive(0.05, C=5)),
+        Scenario("overfitted with C = 10", Outcome.INCONCLUSIVE, candidates.retrained(C=10)),
+        Scenario("overfitted with C = 30", bad, candidates.retrained(C=30)),
+        Scenario("overfitted with C = 1000", bad, candidates.retrained(C=1000)),
+        Scenario("underfitted with C = 0.3", bad, candidates.retrained(C=0.3)),
         Scenario("trained on shuffled labels", bad, candidates.shuffled()),
         Scenario("labels swapped", bad, candidates.swapped()),
         Scenario("no traffic", Outcome.INCONCLUSIVE, same, rate=0),
@@ -135,18 +139,11 @@ class _Run:
         most = STABLE_REPLICAS + max(replicas for replicas, _ in STEPS)
         self._speeds = np.exp(generator.normal(0, POD_SPREAD, most))
         self._speeds[STABLE_REPLICAS:] *= scenario.slowdown
-        answers = scenario.answers(generator)
-        self._answers = np.stack([candidates.reference.malignant, answers])
+        stable, canary = candidates.same(generator), scenario.draw(generator)
+        self._answers = np.stack([stable.served, canary.served])
         self._threshold = candidates.threshold
         self.windows: list[Observation] = []
-        self._cases = Cases(
-            targets=candidates.reference.targets.tolist(),
-            unseen=candidates.reference.unseen.tolist(),
-            stable=candidates.reference.malignant.tolist(),
-            canary=answers.tolist(),
-            stable_threshold=candidates.threshold,
-            canary_threshold=candidates.threshold,
-        )
+        self._cases = candidates.cases(stable, canary)
 
     def step(self, replicas: int, seconds: float) -> None:
         """Send each request to a random pod, with a random case, and add a window."""

@@ -4,7 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from canary.observation import Cases, Histogram, Observation, Track
+from canary.cases import LabelledCases
+from canary.observation import Cases, Histogram, Observation, OutOfFold, Track
 
 LATENCY_BOUNDS = [0.001, 0.002, 0.004, 0.008]
 SCORE_BOUNDS = [0.1, 0.5, 0.9, 1.0]
@@ -34,16 +35,38 @@ def track(**changes: Any) -> Track:
     return replace(good, **changes)
 
 
-def cases(**changes: Any) -> Cases:
+RIGHT = [0.9] * 200 + [0.1] * 300
+"""Answers to 200 malignant and 300 benign cases."""
+
+
+def cross_validated(answers: list[float]) -> OutOfFold:
+    """As if models that had not seen the cases answered the same."""
+    errors = [(answer - (number < 200)) ** 2 for number, answer in enumerate(answers)]
+    return OutOfFold(answers, errors)
+
+
+def few(labelled: LabelledCases, count: int = 8) -> LabelledCases:
+    """The first of the labelled cases: quick to ask."""
+    return LabelledCases(
+        labelled.cases[:count],
+        labelled.targets[:count],
+        labelled.unseen[:count],
+        labelled.malignant[:count],
+        labelled.out_of_fold[:, :count],
+    )
+
+
+def cases(stable: list[float] = RIGHT, canary: list[float] = RIGHT, **changes: Any) -> Cases:
     """200 malignant and 300 benign cases, each fifth unseen, all answered right by both."""
-    answers = [0.9] * 200 + [0.1] * 300
     good = Cases(
         targets=[0] * 200 + [1] * 300,
         unseen=[number % 5 == 0 for number in range(500)],
-        stable=answers,
-        canary=answers,
+        stable=stable,
+        canary=canary,
         stable_threshold=0.5,
         canary_threshold=0.5,
+        stable_out_of_fold=cross_validated(stable),
+        canary_out_of_fold=cross_validated(canary),
     )
     return replace(good, **changes)
 

@@ -16,15 +16,10 @@ from canary.cases import TRIES, WARM_UP, WORKERS, LabelledCases, ask_cases, read
 from canary.cluster import Pod, UnreachableError
 from canary.judge import Outcome
 from canary.model_check import model
-from canary.observation import Cases
+from canary.observation import Cases, OutOfFold
 from canary.thresholds import Thresholds
-from tests.canaries import observed
+from tests.canaries import few, observed
 from tests.local_cluster import LocalCluster, LocalPod
-
-
-def few(labelled: LabelledCases, count: int = 8) -> LabelledCases:
-    cases, targets, unseen = labelled
-    return LabelledCases(cases[:count], targets[:count], unseen[:count])
 
 
 def test_read_from_the_stable_pod(local_cluster: LocalCluster, reference: Reference) -> None:
@@ -32,6 +27,8 @@ def test_read_from_the_stable_pod(local_cluster: LocalCluster, reference: Refere
     np.testing.assert_array_equal(labelled.cases, reference.cases)
     np.testing.assert_array_equal(labelled.targets, reference.targets)
     np.testing.assert_array_equal(labelled.unseen, reference.unseen)
+    np.testing.assert_array_equal(labelled.malignant, reference.malignant)
+    np.testing.assert_array_equal(labelled.out_of_fold, reference.out_of_fold)
 
 
 @pytest.mark.parametrize("track", ["stable", "canary"])
@@ -49,7 +46,13 @@ def archive(**arrays: Any) -> bytes:
     return content.getvalue()
 
 
-GOOD = {"cases": np.ones((2, 30)), "targets": np.array([0, 1]), "unseen": np.array([True, False])}
+GOOD = {
+    "cases": np.ones((2, 30)),
+    "targets": np.array([0, 1]),
+    "unseen": np.array([True, False]),
+    "malignant": np.array([0.9, 0.1]),
+    "out_of_fold": np.array([[0.8, 0.2]]),
+}
 
 
 @pytest.mark.parametrize(
@@ -61,9 +64,18 @@ GOOD = {"cases": np.ones((2, 30)), "targets": np.array([0, 1]), "unseen": np.arr
         (archive(**GOOD).replace(b"\x3f", b"\x3e"), "Bad CRC-32"),
         (archive(cases=GOOD["cases"]), "targets is not a file in the archive"),
         (archive(**{**GOOD, "cases": np.array([None], dtype=object)}), "Object arrays"),
-        (archive(**{**GOOD, "cases": np.ones(2)}), r"its cases have shape \(2,\)"),
-        (archive(**{**GOOD, "targets": np.array([0])}), r"its cases have shape \(2, 30\)"),
-        (archive(**{name: each[:0] for name, each in GOOD.items()}), "it has no cases"),
+        (archive(**{**GOOD, "cases": np.ones(2)}), r"its arrays have shapes \[\(2,\)"),
+        (
+            archive(**{**GOOD, "targets": np.array([0])}),
+            r"its arrays have shapes \[\(2, 30\), \(1,\)",
+        ),
+        (archive(**{**GOOD, "out_of_fold": np.ones((3, 1))}), r"\(3, 1\)\]"),
+        (
+            archive(
+                **{name: each[..., :0] for name, each in GOOD.items()} | {"cases": np.ones((0, 30))}
+            ),
+            "it has no cases",
+        ),
     ],
 )
 def test_unusable(local_cluster: LocalCluster, tmp_path: Path, content: bytes, reason: str) -> None:
@@ -85,13 +97,16 @@ def test_both_tracks_answer_as_the_model_does(
     assert answered.unseen == reference.unseen[:count].astype(bool).tolist()
     assert (answered.stable_failures, answered.canary_failures) == (0, 0)
     assert (answered.stable_threshold, answered.canary_threshold) == (0.5, 0.5)
+    assert answered.deviation < 1e-12
     asked = [pod for pod, path in local_cluster.asked if path == "/predict"]
     assert sorted(asked) == ["canary-1"] * count + ["stable-1"] * count
 
 
 def asked_with(cluster: LocalCluster, directory: Path, count: int = 60, **reference: Any) -> Cases:
     """Return what is answered to some cases when the canary's artifact has this ``reference``."""
-    (directory / "reference.npz").write_bytes(archive(**reference))
+    n = len(reference["cases"])
+    answered = {"malignant": np.full(n, 0.5), "out_of_fold": np.full((1, n), 0.5)}
+    (directory / "reference.npz").write_bytes(archive(**{**answered, **reference}))
     cluster.own_model_dirs["canary-1"] = directory
     return ask_cases(cluster, few(read_cases(cluster), count))
 
@@ -105,8 +120,16 @@ def test_reordered_data_have_other_unseen_cases(
     targets = reference.targets[order]
     unseen = unseen_cases(targets)
     found = asked_with(
-        local_cluster, tmp_path, count, cases=reference.cases[order], targets=targets, unseen=unseen
+        local_cluster,
+        tmp_path,
+        count,
+        cases=reference.cases[order],
+        targets=targets,
+        unseen=unseen,
+        malignant=reference.malignant[order],
     )
+    assert found.stable_out_of_fold is found.canary_out_of_fold is None
+    assert found.deviation < 1e-12
     seen_by_canary = {*order[~unseen].tolist()}
     assert found.unseen == [
         bool(mark) and number not in seen_by_canary for number, mark in enumerate(reference.unseen)
@@ -185,7 +208,37 @@ class Scripted:
 
 
 ANSWER = {"probability_malignant": 0.75, "threshold": 0.4}
-LABELLED = LabelledCases(np.ones((300, 30)), np.zeros(300, dtype=np.int64), np.ones(300, np.bool_))
+LABELLED = LabelledCases(
+    np.ones((300, 30)),
+    np.zeros(300, dtype=np.int64),
+    np.ones(300, np.bool_),
+    np.full(300, 0.75),
+    np.full((1, 300), 0.75),
+)
+
+
+def test_cross_validation_of_the_same_data_is_compared(
+    local_cluster: LocalCluster, reference: Reference, tmp_path: Path
+) -> None:
+    count = len(reference.targets)
+    found = asked_with(
+        local_cluster,
+        tmp_path,
+        count,
+        cases=reference.cases,
+        targets=reference.targets,
+        unseen=reference.unseen,
+        malignant=reference.malignant + 0.01,
+        out_of_fold=np.array([np.ones(count), np.full(count, 0.5)]),
+    )
+    assert found.canary_out_of_fold == OutOfFold(
+        [0.75] * count, [0.125 if target == 0 else 0.625 for target in found.targets]
+    )
+    assert found.stable_out_of_fold is not None
+    np.testing.assert_allclose(
+        found.stable_out_of_fold.malignant, reference.out_of_fold.mean(axis=0)
+    )
+    assert found.deviation == pytest.approx(0.01)
 
 
 def test_case_that_is_not_answered_at_once_is_asked_again() -> None:

@@ -14,6 +14,7 @@ from canary.judge import Outcome, judge
 from canary.observation import FEW, split
 from canary.observe import Images, Traffic, observe
 from canary.thresholds import Thresholds
+from tests import canaries
 from tests.conftest import free_port
 from tests.local_cluster import LocalCluster, LocalPod
 
@@ -26,8 +27,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask some of the cases only: quick."""
 
     def read_few(cluster: Cluster) -> LabelledCases:
-        cases, targets, unseen = read_cases(cluster)
-        return LabelledCases(cases[:10], targets[:10], unseen[:10])
+        return canaries.few(read_cases(cluster), 10)
 
     monkeypatch.setattr(canary.observe, "read_cases", read_few)
 
