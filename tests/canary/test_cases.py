@@ -53,6 +53,7 @@ GOOD = {
     "malignant": np.array([0.9, 0.1]),
     "out_of_fold": np.array([[0.8, 0.2]]),
 }
+EMPTY = {**{name: each[..., :0] for name, each in GOOD.items()}, "cases": np.ones((0, 30))}
 
 
 @pytest.mark.parametrize(
@@ -70,12 +71,7 @@ GOOD = {
             r"its arrays have shapes \[\(2, 30\), \(1,\)",
         ),
         (archive(**{**GOOD, "out_of_fold": np.ones((3, 1))}), r"\(3, 1\)\]"),
-        (
-            archive(
-                **{name: each[..., :0] for name, each in GOOD.items()} | {"cases": np.ones((0, 30))}
-            ),
-            "it has no cases",
-        ),
+        (archive(**EMPTY), "it has no cases"),
     ],
 )
 def test_unusable(local_cluster: LocalCluster, tmp_path: Path, content: bytes, reason: str) -> None:
