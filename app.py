@@ -258,7 +258,10 @@ def create_app(settings: Settings) -> Starlette:
         {ProblemError: problems.on_problem, HTTPException: problems.on_http_exception},
     )
     log = RequestLog()
-    app.middleware_stack = ObserveRequests(service.fast_path(inner), metrics, problems, paths, log)
+    served_by = "/".join(filter(None, (settings.version, settings.pod_name)))
+    app.middleware_stack = ObserveRequests(
+        service.fast_path(inner), metrics, problems, paths, log, served_by
+    )
     app.router.redirect_slashes = False  # it would redirect to whatever Host says
     app.state.draining = False
     app.state.log = log

@@ -1,15 +1,22 @@
 """Generated traffic: predictions at a steady rate, each on a connection of its own.
 
-A connection that is kept stays with one pod; only new ones are spread over all of them.
+A connection that is kept stays with one pod; only new ones are spread over all of them. An answer
+names its track, so that it can be compared with what that track answered to the same case before,
+and how long it took is known as the client sees it: with the time before and after the service's
+own measurement.
 """
 
 import http.client
 import json
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 HEADERS = {"Content-Type": "application/json", "X-Traffic": "generated", "Connection": "close"}
@@ -29,12 +36,31 @@ MOST_RATE = 1000
 MOST_SECONDS = 24 * 60 * 60
 
 
+TOLERANCE = 1e-6
+"""Beyond which an answer is another one; what is scored together changes it by below 1e-12."""
+
+
 @dataclass
 class Sent:
-    """Results of the requests as the client saw them; ``failures`` describes each that failed."""
+    """Results of the requests as the client saw them; ``failures`` describes each that failed.
+
+    By track, ``seconds`` are how long the answers took, and ``wrong`` counts those that were not
+    expected.
+    """
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    wrong: Counter[str] = field(default_factory=Counter)
+
+
+class Reply(NamedTuple):
+    """What became of one request: a ``problem``, or the answer of a track, NaN if it is none."""
+
+    problem: str = ""
+    track: str = ""
+    seconds: float = 0.0
+    probability: float = math.nan
 
 
 def check(url: str, rate: float, seconds: float) -> None:
@@ -53,9 +79,11 @@ def generate(
     rate: float,
     seconds: float,
     confirm: Callable[[], None] = lambda: None,
+    expected: Mapping[str, Sequence[float]] = MappingProxyType({}),
 ) -> Sent:
     """Send ``rate`` requests a second to ``url`` for some ``seconds``, with one case each.
 
+    ``expected`` are each track's probabilities of malignant for the ``cases``.
     At most ``WORKERS`` are under way at a time, and it is over ``LATE`` + ``SECONDS`` after
     ``seconds`` at the latest, however slow the answers are. An error that ``confirm`` raises ends
     it. ValueError as by ``check``.
@@ -79,12 +107,10 @@ def generate(
                 return
             if early < -LATE:
                 continue
-            problem = _ask(address, bodies[number % len(bodies)])
+            case = number % len(bodies)
+            reply = _ask(address, bodies[case])
             with lock:
-                if problem:
-                    sent.failures.append(problem)
-                else:
-                    sent.answered += 1
+                _note(sent, reply, expected, case)
 
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
@@ -110,17 +136,38 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _ask(address: SplitResult, body: str) -> str:
-    """Return what went wrong, if anything did."""
+def _note(sent: Sent, reply: Reply, expected: Mapping[str, Sequence[float]], case: int) -> None:
+    if reply.problem:
+        sent.failures.append(reply.problem)
+        return
+    sent.answered += 1
+    sent.seconds[reply.track].append(reply.seconds)
+    if reply.track in expected:
+        is_right = abs(reply.probability - expected[reply.track][case]) <= TOLERANCE
+        sent.wrong[reply.track] += not is_right
+
+
+def _ask(address: SplitResult, body: str) -> Reply:
     is_secure = address.scheme == "https"
     kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
     connection = kind(address.hostname or "", address.port, timeout=SECONDS)
+    started = time.perf_counter()
     try:
         connection.request("POST", f"{address.path.rstrip('/')}/predict", body, HEADERS)
         response = connection.getresponse()
         content = response.read()
     except (OSError, http.client.HTTPException) as error:
-        return f"{type(error).__name__}: {error}"
+        return Reply(f"{type(error).__name__}: {error}")
     finally:
         connection.close()
-    return "" if response.status == 200 else f"status {response.status}: {content[:200]!r}"
+    if response.status != 200:
+        return Reply(f"status {response.status}: {content[:200]!r}")
+    track = response.getheader("X-Served-By", "").partition("/")[0]
+    return Reply("", track, time.perf_counter() - started, _probability(content))
+
+
+def _probability(content: bytes) -> float:
+    try:
+        return float(json.loads(content)["probability_malignant"])
+    except (ValueError, TypeError, KeyError):
+        return math.nan

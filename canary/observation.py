@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import ArrayLike
 
 FEW = 3
 """How many failures of the traffic are described in full."""
@@ -25,6 +26,16 @@ class Histogram(Struct, frozen=True):
     counts: list[int]
 
 
+WAITS = [0.00025 * 1.25**step for step in range(52)]
+"""Bounds of what clients wait, in seconds: from 0.25 ms to 22 s, so that 1.25 times is seen."""
+
+
+def histogram(values: ArrayLike, bounds: Sequence[float]) -> Histogram:
+    """Return how many of the values lie in each bucket."""
+    counts = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
+    return Histogram(list(bounds), counts.tolist())
+
+
 class Track(Struct, frozen=True):
     """What one track did in the step.
 
@@ -35,6 +46,9 @@ class Track(Struct, frozen=True):
     and ``benign``, ``probabilities`` the answered probabilities of malignant. ``restarts`` are
     those of the pods' containers since the pods came; ``down`` pods were there in the step, and
     are gone or not ready at its end.
+
+    ``waits`` are how long the generator's requests took that this track answered, by its own clock;
+    ``wrong`` of them, out of the ``checked`` ones, were answered otherwise than before.
     """
 
     image: str
@@ -48,6 +62,9 @@ class Track(Struct, frozen=True):
     generated: int
     generated_errors: int = 0
     down: int = 0
+    waits: Histogram = Histogram([], [0])
+    checked: int = 0
+    wrong: int = 0
 
 
 class OutOfFold(Struct, frozen=True):
@@ -151,6 +168,9 @@ def _merged(earlier: Track, later: Track) -> Track:
         generated=earlier.generated + later.generated,
         generated_errors=earlier.generated_errors + later.generated_errors,
         down=max(earlier.down, later.down),
+        waits=_add(earlier.waits, later.waits),
+        checked=earlier.checked + later.checked,
+        wrong=earlier.wrong + later.wrong,
     )
 
 

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from canary.cases import LabelledCases, ask_cases, read_cases, warm_up
 from canary.cluster import Cluster, Pod, UnreachableError
 from canary.counters import PodRecord, Source, track
 from canary.generator import check, generate
-from canary.observation import FEW, Cases, Observation, Track
+from canary.observation import FEW, WAITS, Cases, Observation, Track, histogram
 
 
 class Images(NamedTuple):
@@ -49,12 +51,20 @@ def observe(
     labelled = read_cases(cluster)
     warm_up(cluster, labelled)
     cases, problem = _cases(cluster, labelled)
+    expected = {"stable": cases.stable, "canary": cases.canary} if cases else {}
     with source.watch() as records:
-        sent = generate(traffic.url, labelled.cases.tolist(), traffic.rate, seconds, confirm)
+        sent = generate(
+            traffic.url, labelled.cases.tolist(), traffic.rate, seconds, confirm, expected
+        )
     after = cluster.pods()
     is_generated = traffic.rate > 0
     stable, canary = (
-        _track(name, image, records, before, after, is_generated)
+        replace(
+            _track(name, image, records, before, after, is_generated),
+            waits=histogram(sent.seconds[name], WAITS),
+            checked=len(sent.seconds[name]) if cases else 0,
+            wrong=sent.wrong[name],
+        )
         for name, image in zip(Images._fields, images, strict=True)
     )
     failed = len(sent.failures)

@@ -124,44 +124,59 @@ def _lost(observations: Observations, thresholds: Thresholds, numbers: Numbers) 
 
 
 def latency(observations: Observations, thresholds: Thresholds) -> Part:
-    """Judge how long requests take: all of them by rank and median, and the share of slow ones."""
+    """Judge how long requests take: all of them by rank and median, and the share of slow ones.
+
+    The service measures every request; the generator measures its own ones, and sees what happens
+    before the service takes a request up and after it has answered.
+    """
     histograms = [Pair(stable.latency, canary.latency) for stable, canary in _tracks(observations)]
     for pair in histograms:
         invalid = histogram_problem("latency", *pair)
         if invalid:
             return unmeasured("latency", invalid)
     pairs = tests.filled(histograms)
+    waits = tests.filled(
+        Pair(stable.waits, canary.waits) for stable, canary in _tracks(observations)
+    )
     numbers: Numbers = {
         "stable_requests": sum(sum(pair.stable.counts) for pair in pairs),
         "canary_requests": sum(sum(pair.canary.counts) for pair in pairs),
     }
     findings = _few("latencies", numbers["stable_requests"], numbers["canary_requests"], thresholds)
-    if pairs:
-        findings += [_typical(pairs, thresholds, numbers), _slow(pairs, thresholds, numbers)]
+    for name, found in (("", pairs), ("client_", waits)):
+        if found:
+            findings += [
+                _typical(name, found, thresholds, numbers),
+                _slow(name, found, thresholds, numbers),
+            ]
+    if not waits and whole(observations).sent:
+        words = "what clients wait was not compared, as no answers of both tracks name them"
+        findings.append(Finding(Outcome.PASS, words))
     return part("latency", findings, numbers)
 
 
-def _typical(pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Finding:
+def _typical(name: str, pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Finding:
     bounds = pairs[0].stable.bounds
     median, stable_median = (tests.quantile(bounds, counts, 0.5) for counts in tests.counts(pairs))
     ratio = median / stable_median
     superiority, p = tests.van_elteren(pairs)
     numbers |= {
-        "stable_median": stable_median,
-        "canary_median": median,
-        "median_ratio": ratio,
-        "superiority": superiority,
-        "p_value": p,
+        f"{name}stable_median": stable_median,
+        f"{name}canary_median": median,
+        f"{name}median_ratio": ratio,
+        f"{name}superiority": superiority,
+        f"{name}p_value": p,
     }
     matters = superiority > thresholds.latency_superiority and ratio > thresholds.latency_ratio
+    what = "clients' median wait for the canary" if name else "the canary's median"
     words = (
-        f"the canary's median is {1000 * median:.3g} ms, {ratio:.2f} times the stable's, and its "
+        f"{what} is {1000 * median:.3g} ms, {ratio:.2f} times the stable's, and its "
         f"requests are the slower ones in {superiority:.0%} of pairs, p = {p:.2g}"
     )
     return Finding(_weigh(p, matters, thresholds), words)
 
 
-def _slow(pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Finding:
+def _slow(name: str, pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Finding:
     bounds = pairs[0].stable.bounds
     _, stable_counts = tests.counts(pairs)
     least = thresholds.latency_ratio * tests.quantile(bounds, stable_counts, SLOW)
@@ -178,13 +193,14 @@ def _slow(pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Findin
     share, stable_share = tests.shares(tables)
     p = tests.fisher_exact(tables)
     numbers |= {
-        "slow_seconds": bound,
-        "stable_slow_share": stable_share,
-        "canary_slow_share": share,
-        "slow_p_value": p,
+        f"{name}slow_seconds": bound,
+        f"{name}stable_slow_share": stable_share,
+        f"{name}canary_slow_share": share,
+        f"{name}slow_p_value": p,
     }
+    what = "clients' requests to the canary" if name else "the canary's requests"
     words = (
-        f"{share:.1%} of the canary's requests take more than {1000 * bound:g} ms, "
+        f"{share:.1%} of {what} take more than {1000 * bound:.3g} ms, "
         f"{stable_share:.1%} of the stable's, p = {p:.2g}"
     )
     return Finding(_weigh(p, share - stable_share > thresholds.slow_share, thresholds), words)
@@ -219,7 +235,24 @@ def predictions(observations: Observations, thresholds: Thresholds) -> Part:
         findings.append(_labels(tables, thresholds, numbers))
     if pairs:
         findings.append(_scores(pairs, thresholds, numbers))
+    findings += _repeatability(whole(observations), numbers)
     return part("predictions", findings, numbers)
+
+
+def _repeatability(seen: Observation, numbers: Numbers) -> list[Finding]:
+    """Compare each generated answer with what its track answered to the same case before."""
+    findings = []
+    for name, track, outcome in (
+        ("canary", seen.canary, Outcome.FAIL),
+        ("stable", seen.stable, Outcome.ERROR),
+    ):
+        numbers |= {f"{name}_checked": track.checked, f"{name}_wrong": track.wrong}
+        words = (
+            f"{track.wrong} of {track.checked} generated cases were answered by the {name} "
+            f"otherwise than before"
+        )
+        findings.append(Finding(outcome if track.wrong else Outcome.PASS, words))
+    return findings
 
 
 def _called_malignant(stable: Track, canary: Track) -> Table:

@@ -18,7 +18,7 @@ from bc_model.drift import PROBABILITY_BUCKETS
 from bc_model.evaluation import markdown_table
 from bc_model.training import Progress
 from canary.judge import Outcome, judge
-from canary.observation import Histogram, Observation, Track
+from canary.observation import WAITS, Observation, Track, histogram
 from canary.thresholds import Thresholds
 from studies.candidates import Candidates, Draw
 from web.metrics import REQUEST_BUCKETS
@@ -31,6 +31,11 @@ STEPS = ((1, 60), (3, 60))
 """The canary's replicas in each step, and its seconds."""
 
 STALL_SECONDS = 0.5
+BLOCKED_SECONDS = 0.3
+"""How long a blocked event loop takes nothing up, in each second."""
+
+NETWORK_SECONDS, NETWORK_SPREAD = 0.001, 0.3
+"""What connecting and the network add for a client: the median, and the spread of its logarithm."""
 
 # From ``python -m studies.measure_latency``: 4,000 requests to /predict, 20 a second, to six
 # processes of ``python app.py`` on a machine of two cores that others were using too, which shows
@@ -60,8 +65,10 @@ class Scenario:
 
     ``draw`` returns the answers of its model to the labelled cases.
     ``slowdown`` multiplies its latency; a ``stalling`` share of its requests takes
-    ``STALL_SECONDS`` more, and a ``hanging`` share is never answered. The error rates are shares of
-    the requests. In the second step, everything on both tracks takes ``busy`` times as long, and
+    ``STALL_SECONDS`` more, and a ``hanging`` share is never answered. Its clients wait for
+    ``outside`` seconds more than the service measures, and for its event loop if it is ``blocked``;
+    a ``stale`` share of its answers is that to another request. The error rates are shares of the
+    requests. In the second step, everything on both tracks takes ``busy`` times as long, and
     ``busy_errors`` more of the requests fail.
     """
 
@@ -73,6 +80,9 @@ class Scenario:
     slowdown: float = 1.0
     stalling: float = 0.0
     hanging: float = 0.0
+    outside: float = 0.0
+    blocked: bool = False
+    stale: float = 0.0
     busy: float = 1.0
     busy_errors: float = 0.0
     rate: float = RATE
@@ -96,6 +106,9 @@ def scenarios(candidates: Candidates) -> list[Scenario]:
         Scenario("2 % of its requests hang", bad, same, hanging=0.02),
         Scenario("latency × 1.5", bad, same, slowdown=1.5),
         Scenario("one request in ten takes 0.5 s more", bad, same, stalling=0.1),
+        Scenario("50 ms more outside the service", bad, same, outside=0.05),
+        Scenario("an event loop blocked for 300 ms a second", bad, same, blocked=True),
+        Scenario("one answer in a hundred is that to another request", bad, same, stale=0.01),
         Scenario("sensitivity − 5 points", bad, candidates.insensitive(0.05)),
         Scenario("C = 5, and sensitivity − 5 points", bad, candidates.insensitive(0.05, C=5)),
         Scenario("overfitted with C = 10", Outcome.INCONCLUSIVE, candidates.retrained(C=10)),
@@ -161,10 +174,19 @@ class _Run:
         hang = to_canary & (draw.random(requests) < scenario.hanging)
         asked = draw.integers(self._answers.shape[1], size=requests)
         answers = self._answers[to_canary.astype(int), asked]
+        waits = durations + np.exp(draw.normal(np.log(NETWORK_SECONDS), NETWORK_SPREAD, requests))
+        waits += to_canary * scenario.outside
+        if scenario.blocked:
+            waits += to_canary * np.maximum(BLOCKED_SECONDS - draw.random(requests), 0)
         stable, canary = (
-            self._track(durations[track], failed[track], answers[track])
+            replace(
+                self._track(durations[track], failed[track], answers[track]),
+                waits=histogram(waits[track & ~failed], WAITS),
+                checked=int((track & ~failed).sum()),
+            )
             for track in (~to_canary, to_canary & ~hang)
         )
+        canary = replace(canary, wrong=int(draw.binomial(canary.checked, scenario.stale)))
         cases = replace(
             self._cases,
             stable_failures=self._case_failures(scenario.stable_errors),
@@ -183,9 +205,9 @@ class _Run:
             model_versions=["simulated"],
             requests=len(failed),
             errors=errors,
-            latency=_histogram(seconds, REQUEST_BUCKETS),
+            latency=histogram(seconds, REQUEST_BUCKETS),
             predictions={"malignant": malignant, "benign": len(predicted) - malignant},
-            probabilities=_histogram(predicted, PROBABILITY_BUCKETS),
+            probabilities=histogram(predicted, PROBABILITY_BUCKETS),
             restarts=0,
             generated=len(failed),
             generated_errors=errors,
@@ -193,11 +215,6 @@ class _Run:
 
     def _case_failures(self, rate: float) -> int:
         return int(self._generator.binomial(len(self._cases.targets), rate))
-
-
-def _histogram(values: FloatArray, bounds: tuple[float, ...]) -> Histogram:
-    counts = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
-    return Histogram(list(bounds), counts.tolist())
 
 
 def simulation_table(

@@ -177,3 +177,20 @@ def test_serving_imports_no_training_library_and_unpickles_nothing(model_dir: Pa
     answers += [f"{path} 200" for path, _, _ in bodies_of_batches()]
     assert ended.stdout.splitlines() == [*answers, "imported: []"], ended.stderr
     assert ended.returncode in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"VERSION": "canary", "POD_NAME": "breast-cancer-api-1"}, "canary/breast-cancer-api-1"),
+        ({"VERSION": "canary"}, "canary"),
+        ({}, "stable"),
+    ],
+)
+def test_every_answer_names_its_track_and_pod(
+    model_dir: Path, tmp_path: Path, settings: dict[str, str], named: str
+) -> None:
+    with running_service({"MODEL_DIR": str(model_dir), **settings}, tmp_path / "log") as client:
+        body = {"features": [9] * 30}
+        answers = [client.get("/livez"), client.get("/no"), client.post("/predict", json=body)]
+    assert [answer.headers["X-Served-By"] for answer in answers] == [named] * 3

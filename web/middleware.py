@@ -38,8 +38,6 @@ SECURITY_HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"x-content-type-options": b"nosniff",
 }
-_SECURITY = list(SECURITY_HEADERS.items())
-
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROCESS, _numbers = secrets.token_hex(8), itertools.count()
 """What ids are made of: a new one for each would take a system call."""
@@ -88,13 +86,19 @@ class Exchange:
     """One request and its answer on their way through; ``status`` is 0 until the answer starts."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, answered: Callable[["Exchange"], None]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: list[tuple[bytes, bytes]],
+        answered: Callable[["Exchange"], None],
     ) -> None:
-        """Call ``answered`` once, as soon as there is nothing more to send."""
+        """Add ``headers``; call ``answered`` once, as soon as there is nothing more to send."""
         self._started = time.perf_counter()
         self._is_ended = False
         self._receive = receive
         self._send = send
+        self._headers = headers
         self._answered = answered
         sent, traffic = b"", b""
         for name, value in scope["headers"]:
@@ -146,7 +150,8 @@ class Exchange:
         headers.append((b"x-request-id", self.context.id.encode()))
         if self.status == 503:  # a page too many, a batch too many, or draining: all soon over
             headers.append((b"retry-after", b"1"))
-        headers += [header for header in _SECURITY if header[0] not in own] if own else _SECURITY
+        every = self._headers
+        headers += [header for header in every if header[0] not in own] if own else every
         if self.scope["app"].state.draining:
             headers.append((b"connection", b"close"))
 
@@ -161,20 +166,25 @@ class ObserveRequests:
         problems: ProblemResponder,
         paths: Mapping[Any, str],
         log: RequestLog,
+        served_by: str,
     ) -> None:
-        """Wrap ``app``; ``paths`` maps the routes' endpoints to their paths."""
+        """Wrap ``app``, which is ``served_by`` a track and a pod.
+
+        ``paths`` maps the routes' endpoints to their paths.
+        """
         self._app = app
         self._metrics = metrics
         self._problems = problems
         self._paths = paths
         self._log = log
+        self._headers = [*SECURITY_HEADERS.items(), (b"x-served-by", served_by.encode())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, self._record)
+        exchange = Exchange(scope, receive, send, self._headers, self._record)
         self._metrics.in_progress += 1
         try:
             if refusal := scope["state"].get("refusal"):

@@ -43,6 +43,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             extra={"must": "letters, digits and dashes, like stable"},
         ),
     ] = "stable"
+    pod_name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9.-]{0,253}\Z",
+            description="name that answers give in X-Served-By, after the track",
+            extra={"must": "letters, digits, dots and dashes"},
+        ),
+    ] = ""
     log_level: Annotated[
         str,
         Meta(

@@ -13,7 +13,7 @@ import pytest
 import canary.generator
 from bc_model.dataset import Dataset
 from canary.counters import PodRecord, Reading, parse, track
-from canary.generator import MOST_RATE, MOST_SECONDS, WORKERS, check, generate
+from canary.generator import MOST_RATE, MOST_SECONDS, WORKERS, Reply, check, generate
 from tests.conftest import free_port
 
 CASE = [[1.0] * 30]
@@ -91,6 +91,35 @@ def test_the_service_counts_what_was_sent(client: httpx2.Client, dataset: Datase
     assert seen.predictions["malignant"] > 20  # the first 40 cases mostly are
 
 
+def test_an_answer_is_compared_with_the_one_before(client: httpx2.Client, dataset: Dataset) -> None:
+    cases = dataset.X[:4].tolist()
+    before = [
+        client.post("/predict", json={"features": case}).json()["probability_malignant"]
+        for case in cases
+    ]
+    expected = {"stable": before, "canary": [0.5] * 4}
+    sent = generate(str(client.base_url), cases, rate=40, seconds=0.5, expected=expected)
+    assert (sent.wrong["stable"], sent.wrong["canary"]) == (0, 0)
+    assert list(map(len, sent.seconds.values())) == [20]
+    assert 0 < min(sent.seconds["stable"]) < max(sent.seconds["stable"]) < 10
+    before[1] += 2e-6
+    sent = generate(str(client.base_url), cases, rate=40, seconds=0.5, expected=expected)
+    assert sent.wrong["stable"] == 5
+
+
+def test_an_answer_of_nonsense_is_not_the_one_before() -> None:
+    with counting() as server:
+        sent = generate(server.url, CASE, rate=20, seconds=0.2, expected={"": [0.5]})
+    assert (sent.answered, sent.wrong[""]) == (4, 4)
+
+
+def test_what_a_client_waits_includes_what_the_service_does_not_see() -> None:
+    with counting(patience=0.1) as server:
+        sent = generate(server.url, CASE, rate=10, seconds=0.3)
+    assert len(sent.seconds[""]) == 3
+    assert 0.1 <= min(sent.seconds[""]) < 5
+
+
 def test_cases_that_the_service_refuses_are_failures(client: httpx2.Client) -> None:
     sent = generate(str(client.base_url), [[1.0]], rate=20, seconds=0.2)
     assert sent.answered == 0
@@ -163,10 +192,10 @@ def test_no_request_follows_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     numbers = iter(range(WORKERS))
 
-    def interrupted(*_: object) -> str:
+    def interrupted(*_: object) -> Reply:
         if next(numbers) == 1:
             raise KeyboardInterrupt
-        return ""
+        return Reply()
 
     monkeypatch.setattr(canary.generator, "_ask", interrupted)
     before = set(threading.enumerate())

@@ -42,6 +42,8 @@ def test_what_was_generated_is_seen_and_nothing_else(
     assert sum(seen.canary.predictions.values()) == 20
     assert (seen.canary.errors, seen.canary.restarts, seen.problem) == (0, 0, "")
     assert split(seen) == 1.0
+    assert (sum(seen.stable.waits.counts), sum(seen.canary.waits.counts)) == (0, 20)
+    assert (seen.canary.checked, seen.canary.wrong) == (20, 0)
     assert seen.cases is not None
     assert seen.cases.canary == pytest.approx(seen.cases.stable, abs=1e-12)
     assert len(seen.cases.stable) == len(reference.targets)

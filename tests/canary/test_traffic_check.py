@@ -187,6 +187,44 @@ def test_the_latencys_numbers() -> None:
     assert (numbers["stable_slow_share"], numbers["canary_slow_share"]) == (0.01, 0.05)
 
 
+@pytest.mark.parametrize(
+    ("canary", "expected"),
+    [
+        (latencies(300, 500, 150, 40, 10), Outcome.PASS),
+        (latencies(10, 40, 150, 500, 300), Outcome.FAIL),
+        (latencies(300, 500, 0, 0, 200), Outcome.FAIL),
+    ],
+)
+def test_what_clients_wait_counts_whatever_the_service_measures(
+    canary: Histogram, expected: Outcome
+) -> None:
+    seen = observed(track(waits=track().latency), track(waits=canary))
+    found = latency([seen], LIMITS)
+    assert found.outcome is expected
+    assert "lients" in found.reason
+    assert found.numbers["client_stable_median"] == found.numbers["stable_median"]
+
+
+def test_answers_that_do_not_name_their_track_are_not_compared_and_it_is_said() -> None:
+    seen = replace(observed(track(waits=track().latency)), sent=2000)
+    found = latency([seen], LIMITS)
+    assert found.outcome is Outcome.PASS
+    assert "what clients wait was not compared" in found.reason
+
+
+def test_an_answer_that_differs_from_the_one_before() -> None:
+    checked = track(checked=700)
+    assert predictions([observed(checked, checked)], LIMITS).outcome is Outcome.PASS
+    found = predictions([observed(checked, replace(checked, wrong=1))], LIMITS)
+    assert found.outcome is Outcome.FAIL
+    assert found.reason == (
+        "1 of 700 generated cases were answered by the canary otherwise than before."
+    )
+    assert predictions([observed(replace(checked, wrong=1), checked)], LIMITS).outcome is (
+        Outcome.ERROR
+    )
+
+
 def test_a_stable_that_is_slower_than_all_bounds() -> None:
     lost = track(latency=latencies(0, 0, 0, 0, 1000))
     assert latency([observed(lost, lost)], LIMITS).outcome is Outcome.PASS

@@ -9,8 +9,8 @@ from web.settings import Settings
 
 PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
 NO_LIMITS = {
-    "host", "port", "model_dir", "model_public_key", "threshold", "version", "log_level",
-    "drain_seconds", "shutdown_seconds",
+    "host", "port", "model_dir", "model_public_key", "threshold", "version", "pod_name",
+    "log_level", "drain_seconds", "shutdown_seconds",
 }  # fmt: skip
 
 

@@ -137,6 +137,7 @@ def failing(reference: Reference) -> Iterator[httpx2.Client]:
                 problems=ProblemResponder(no_page),
                 paths={fail_before: "/before"},
                 log=RequestLog(),
+                served_by="stable",
             )
         ],
     )
