@@ -153,7 +153,7 @@ def test_names_and_labels_are_the_originals(default: dict[str, Object]) -> None:
 def test_pods(default: dict[str, Object]) -> None:
     pod = default["deployment"]["spec"]["template"]["spec"]
     [container] = pod["containers"]
-    environment = {each["name"]: each["value"] for each in container["env"]}
+    environment = {each["name"]: each.get("value") for each in container["env"]}
     pre_stop = int(container["lifecycle"]["preStop"]["exec"]["command"][-1])
     leaving = pre_stop + int(environment["DRAIN_SECONDS"]) + int(environment["SHUTDOWN_SECONDS"])
     assert pod["terminationGracePeriodSeconds"] > leaving

@@ -24,6 +24,7 @@ async def readyz(self, request, original=app.Service.readyz):
 
 Scorer.answer = answer
 app.Service.readyz = readyz
+{start}
 app.main()
 """
 
@@ -41,9 +42,9 @@ def variant(served: Deployed) -> Iterator[Variant]:
     """Return images of the same model, whose code does something else, or nothing else."""
     names: list[str] = []
 
-    def build(answer: str = "pass", readyz: str = "pass") -> str:
+    def build(answer: str = "pass", readyz: str = "pass", start: str = "") -> str:
         name = f"breast-cancer-api:variant-{time.time_ns()}"
-        code = base64.b64encode(SABOTAGE.format(answer=answer, readyz=readyz).encode())
+        code = base64.b64encode(SABOTAGE.format(answer=answer, readyz=readyz, start=start).encode())
         start = "import base64, os; exec(base64.b64decode(os.environ['CODE']))"
         dockerfile = (
             f"FROM {base}\nENV CODE={code.decode()} NAME={name}\n"

@@ -21,12 +21,41 @@ from tests.cluster.canary.plays import (
 )
 from tests.cluster.conftest import NODE_PORT, Deployed, watched_readiness
 
+LATE = """
+import asyncio
+
+def create_late_app(settings, original=app.create_app):
+    late = original(settings)
+    inner = late.middleware_stack
+
+    async def wait(scope, receive, send):
+        await asyncio.sleep(0.05 * (scope["type"] == "http"))
+        await inner(scope, receive, send)
+
+    late.middleware_stack = wait
+    return late
+
+app.create_app = create_late_app
+"""
+"""Clients wait, and the service's own middleware does not see it."""
+
 BAD = {
     "answers 500 now and then": (
         {"answer": "import random\n    assert random.random() > 0.05"},
         "errors: fail",
     ),
     "sleeps": ({"answer": "import asyncio\n    await asyncio.sleep(0.03)"}, "latency: fail"),
+    "makes clients wait where it does not measure": ({"start": LATE}, "latency: fail: Clients"),
+    "answers the request before": (
+        {
+            # It begins under traffic: the 569 cases and those that warm it up come before.
+            "answer": "now = await original(self, x, is_generated=is_generated)"
+            "\n    before, app.before = getattr(app, 'before', now), now"
+            "\n    app.count = getattr(app, 'count', 0) + 1"
+            "\n    return before if app.count > 620 else now"
+        },
+        "were answered by the canary otherwise than before",
+    ),
     "hangs now and then": (
         {
             # One request in 25, and never one that is repeated: three such, and it is an error.
