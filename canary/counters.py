@@ -9,7 +9,7 @@ import math
 import re
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from canary.cluster import Cluster, UnreachableError, as_json
-from canary.observation import Histogram, Track
+from canary.observation import Histogram, Stratum, Track
 
 Labels = frozenset[tuple[str, str]]
 Series = tuple[str, Labels]
@@ -122,33 +122,41 @@ def track(
     pods = list(records)
     compared = GENERATED if is_generated else USERS
     counters = gained(pods)
-    requests, generated, errors, generated_errors = 0.0, 0.0, 0.0, 0.0
+    requests: Counter[tuple[str, str]] = Counter()
+    errors: Counter[tuple[str, str]] = Counter()
     predictions = {"malignant": 0, "benign": 0}
     for (name, labels), value in counters.items():
         label = dict(labels)
-        if name.endswith("requests_total") and label.get("endpoint") not in PROBES:
-            requests += value
+        endpoint = label.get("endpoint", "")
+        if name.endswith("requests_total") and endpoint not in PROBES:
             status = label.get("status", "")
-            if name.startswith(GENERATED):
-                generated += value
-                generated_errors += 0 if status.startswith("2") else value
-            elif status.startswith("5"):
-                errors += value
+            prefix = GENERATED if name.startswith(GENERATED) else USERS
+            failed = not status.startswith("2") if prefix == GENERATED else status.startswith("5")
+            requests[prefix, endpoint] += int(value)
+            errors[prefix, endpoint] += int(value) * failed
         if name == f"{compared}predictions_total":
             prediction = label.get("prediction", "")
             predictions[prediction] = predictions.get(prediction, 0) + int(value)
     return Track(
         image=image,
         model_versions=sorted({version for pod in pods for version in _versions(pod)}),
-        requests=int(requests),
-        errors=int(errors + generated_errors),
+        requests=requests.total(),
+        errors=errors.total(),
         latency=_histogram(counters, f"{compared}request_duration_seconds_bucket"),
         predictions=predictions,
         probabilities=_histogram(counters, f"{compared}probability_malignant_bucket"),
         restarts=restarts,
-        generated=int(generated),
-        generated_errors=int(generated_errors),
+        generated=sum(requests[each] for each in requests if each[0] == GENERATED),
+        generated_errors=sum(errors[each] for each in errors if each[0] == GENERATED),
         down=down,
+        strata={
+            f"{'generated ' * (prefix == GENERATED)}{endpoint}": Stratum(
+                requests[prefix, endpoint],
+                errors[prefix, endpoint],
+                _histogram(counters, f"{prefix}request_duration_seconds_bucket", endpoint),
+            )
+            for prefix, endpoint in sorted(requests)
+        },
     )
 
 
@@ -159,11 +167,13 @@ def _versions(pod: PodRecord) -> Iterable[str]:
                 yield dict(labels).get("model_version", "unknown")
 
 
-def _histogram(counters: Values, wanted: str) -> Histogram:
+def _histogram(counters: Values, wanted: str, endpoint: str = "") -> Histogram:
+    """Return the histogram of one endpoint, or else of all that clients call."""
     cumulative: dict[float, float] = defaultdict(float)
     for (name, labels), value in counters.items():
         label = dict(labels)
-        if name == wanted and label.get("endpoint") not in PROBES:
+        found = label.get("endpoint", "")
+        if name == wanted and (found == endpoint if endpoint else found not in PROBES):
             cumulative[float(label.get("le", "inf"))] += value
     bounds = sorted(cumulative)
     totals = [int(cumulative[bound]) for bound in bounds]

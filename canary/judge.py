@@ -47,9 +47,6 @@ def judge(observations: Sequence[Observation], thresholds: Thresholds) -> Verdic
     """Return the verdict on at least one step of a run.
 
     It fails if any part does, and passes only if every part does.
-
-    Raises:
-        ValueError: a histogram's bounds have changed from one step to another.
     """
     seen = whole(observations)
     traffic = [judged(observations, thresholds) for judged in (errors, latency, predictions)]

@@ -36,6 +36,14 @@ def histogram(values: ArrayLike, bounds: Sequence[float]) -> Histogram:
     return Histogram(list(bounds), counts.tolist())
 
 
+class Stratum(Struct, frozen=True):
+    """Requests of one kind: to one endpoint, and users' or generated; ``latency`` in seconds."""
+
+    requests: int
+    errors: int
+    latency: Histogram
+
+
 class Track(Struct, frozen=True):
     """What one track did in the step.
 
@@ -47,8 +55,10 @@ class Track(Struct, frozen=True):
     those of the pods' containers since the pods came; ``down`` pods were there in the step, and
     are gone or not ready at its end.
 
-    ``waits`` are how long the generator's requests took that this track answered, by its own clock;
-    ``wrong`` of them, out of the ``checked`` ones, were answered otherwise than before.
+    ``strata`` are the requests by endpoint, like ``/predict``; generated ones are kept apart, as
+    ``generated /predict``. ``waits`` are how long the generator's requests took that this track
+    answered, by the generator's clock; ``wrong`` of them, out of the ``checked`` ones, were
+    answered otherwise than before.
     """
 
     image: str
@@ -62,6 +72,7 @@ class Track(Struct, frozen=True):
     generated: int
     generated_errors: int = 0
     down: int = 0
+    strata: dict[str, Stratum] = {}
     waits: Histogram = Histogram([], [0])
     checked: int = 0
     wrong: int = 0
@@ -125,10 +136,7 @@ class Observation(Struct, frozen=True):
 
 
 def whole(observations: Sequence[Observation]) -> Observation:
-    """Return at least one step as one observation; the cases are those that were asked last.
-
-    ValueError when the histograms' bounds have changed between them.
-    """
+    """Return at least one step as one observation; the cases are those that were asked last."""
     return reduce(_merge, observations)
 
 
@@ -168,21 +176,48 @@ def _merged(earlier: Track, later: Track) -> Track:
         generated=earlier.generated + later.generated,
         generated_errors=earlier.generated_errors + later.generated_errors,
         down=max(earlier.down, later.down),
+        strata={
+            name: _joined(earlier.strata.get(name), later.strata.get(name))
+            for name in {**earlier.strata, **later.strata}
+        },
         waits=_add(earlier.waits, later.waits),
         checked=earlier.checked + later.checked,
         wrong=earlier.wrong + later.wrong,
     )
 
 
+def _joined(earlier: Stratum | None, later: Stratum | None) -> Stratum:
+    nothing = Stratum(0, 0, Histogram([], [0]))
+    earlier, later = earlier or nothing, later or nothing
+    return Stratum(
+        earlier.requests + later.requests,
+        earlier.errors + later.errors,
+        _add(earlier.latency, later.latency),
+    )
+
+
 def _add(earlier: Histogram, later: Histogram) -> Histogram:
-    """Return the sum; a step without any reading has no bounds."""
+    """Return the sum, with the bounds of both; a step without any reading has no bounds."""
     if not earlier.bounds or not later.bounds:
         return later if later.bounds else earlier
-    if earlier.bounds != later.bounds:
-        raise ValueError("the buckets of a histogram have changed under way")
-    return Histogram(
-        later.bounds, [a + b for a, b in zip(earlier.counts, later.counts, strict=True)]
-    )
+    bounds = common_bounds([earlier, later])
+    both = (rebinned(each, bounds).counts for each in (earlier, later))
+    return Histogram(bounds, [a + b for a, b in zip(*both, strict=True)])
+
+
+def common_bounds(histograms: Sequence[Histogram]) -> list[float]:
+    """Return the bounds that all have: a release may change them."""
+    return sorted(set.intersection(*({*each.bounds} for each in histograms))) if histograms else []
+
+
+def rebinned(histogram: Histogram, bounds: list[float]) -> Histogram:
+    """Return the histogram with ``bounds``, which are some of its own."""
+    if histogram.bounds == bounds:
+        return histogram
+    cumulative = np.cumsum(histogram.counts)
+    kept = [int(cumulative[histogram.bounds.index(bound)]) for bound in bounds]
+    counts = np.diff([0, *kept, int(cumulative[-1])])
+    return Histogram(bounds, counts.tolist())
 
 
 def counts_problem(name: str, track: Track) -> str:
@@ -190,11 +225,15 @@ def counts_problem(name: str, track: Track) -> str:
 
     Counters that were reset, or rates in their place, show as negative or broken numbers.
     """
-    counts = (track.requests, track.errors, track.restarts)
-    if not all(_is_count(count) for count in counts):
+    if not _is_count(track.restarts):
         return f"a count of the {name} is not a whole number of at least 0"
-    if track.errors > track.requests:
-        return f"the {name} has {track.errors} errors among {track.requests} requests"
+    counts = [(track.requests, track.errors)]
+    counts += [(each.requests, each.errors) for each in track.strata.values()]
+    for requests, errors in counts:
+        if not _is_count(requests) or not _is_count(errors):
+            return f"a count of the {name} is not a whole number of at least 0"
+        if errors > requests:
+            return f"the {name} has {errors} errors among {requests} requests"
     return ""
 
 
@@ -213,8 +252,8 @@ def histogram_problem(what: str, stable: Histogram, canary: Histogram) -> str:
             )
         if not all(_is_count(count) for count in histogram.counts):
             return f"a count of the {name}'s {what} histogram is not a whole number of at least 0"
-    if stable.bounds != canary.bounds:
-        return f"the tracks' {what} histograms have different bounds"
+    if not common_bounds([stable, canary]):
+        return f"the tracks' {what} histograms have no bounds in common"
     return ""
 
 

@@ -14,7 +14,7 @@ from scipy import signal, stats
 
 from bc_model.arrays import FloatArray
 from bc_model.classifier import PARITY
-from canary.observation import Histogram
+from canary.observation import Histogram, common_bounds, rebinned
 
 
 class Table(NamedTuple):
@@ -34,8 +34,10 @@ class Pair(NamedTuple):
 
 
 def filled(pairs: Iterable[Pair]) -> list[Pair]:
-    """Return the pairs in which both tracks have values."""
-    return [pair for pair in pairs if any(pair.stable.counts) and any(pair.canary.counts)]
+    """Return the pairs in which both tracks have values, all with the bounds that all have."""
+    found = [pair for pair in pairs if any(pair.stable.counts) and any(pair.canary.counts)]
+    bounds = common_bounds([histogram for pair in found for histogram in pair])
+    return [Pair(*(rebinned(histogram, bounds) for histogram in pair)) for pair in found]
 
 
 def fisher_exact(tables: Sequence[Table], alternative: str = "greater") -> float:
@@ -152,6 +154,11 @@ def wasserstein(bounds: Sequence[float], one: ArrayLike, other: ArrayLike) -> fl
     edges = np.array([0.0, *bounds, bounds[-1]])
     middles = (edges[:-1] + edges[1:]) / 2
     return float(stats.wasserstein_distance(middles, middles, one, other))
+
+
+def binomial(hits: int, total: int, share: float) -> float:
+    """Return the exact p-value, one-sided: a hit is more probable than ``share``."""
+    return float(stats.binom.sf(hits - 1, total, share))
 
 
 def mcnemar(lost: int, won: int) -> float:

@@ -1,7 +1,8 @@
 """Three parts of the verdict, from the traffic: errors, latency, predictions.
 
 In each step each track gets a random share of the same requests, so what differs there between
-the tracks is the track's. A step in which a track has none compares nothing.
+the tracks is the track's. Requests to different endpoints, and users' and generated ones, are not
+the same, and are compared apart. A step in which a track has none compares nothing.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from canary import tests
 from canary.observation import (
     Cases,
     Observation,
+    Stratum,
     Track,
     counts_problem,
     histogram_problem,
@@ -33,11 +35,8 @@ def errors(observations: Observations, thresholds: Thresholds) -> Part:
         invalid = invalid or counts_problem("canary", canary)
         if invalid:
             return unmeasured("errors", invalid)
-    tables = [
-        Table(canary.errors, canary.requests, stable.errors, stable.requests)
-        for stable, canary in _tracks(observations)
-        if stable.requests and canary.requests
-    ]
+    by_stratum = _strata(observations)
+    tables = [_failed(stable, canary) for pairs in by_stratum.values() for stable, canary in pairs]
     seen = whole(observations)
     numbers: Numbers = {
         "stable_requests": sum(table.stable_total for table in tables),
@@ -59,6 +58,8 @@ def errors(observations: Observations, thresholds: Thresholds) -> Part:
     if seen.canary.down:
         words = f"at the end, {seen.canary.down} of the canary's pods were gone, or not ready"
         findings.append(Finding(Outcome.FAIL, words))
+    if len(by_stratum) > 1:
+        findings.append(_worst_errors(by_stratum, thresholds, numbers))
     if tables:
         findings += _error_rates(tables, thresholds, numbers)
     if seen.cases and seen.cases.targets:
@@ -66,6 +67,49 @@ def errors(observations: Observations, thresholds: Thresholds) -> Part:
     if seen.lost:
         findings.append(_lost(observations, thresholds, numbers))
     return part("errors", findings, numbers)
+
+
+GENERATED = "generated "
+"""How the names of strata begin that are compared before all others."""
+
+Strata = dict[str, list[tuple[Stratum, Stratum]]]
+"""By name, the steps in which both tracks have such requests."""
+
+
+def _strata(observations: Observations) -> Strata:
+    found: Strata = {}
+    for stable, canary in _tracks(observations):
+        for name, theirs in canary.strata.items():
+            ours = stable.strata.get(name)
+            if ours and ours.requests and theirs.requests:
+                found.setdefault(name, []).append((ours, theirs))
+    return found
+
+
+def _failed(stable: Stratum, canary: Stratum) -> Table:
+    return Table(canary.errors, canary.requests, stable.errors, stable.requests)
+
+
+def _worst_errors(by_stratum: Strata, thresholds: Thresholds, numbers: Numbers) -> Finding:
+    """Judge the kind of requests in which the canary is worst, whatever its share of all.
+
+    Its p-value is multiplied by the number of kinds that were looked at (Bonferroni).
+    """
+    found = []
+    for name, pairs in by_stratum.items():
+        tables = [_failed(*pair) for pair in pairs]
+        rate, stable_rate = tests.shares(tables)
+        p = min(tests.fisher_exact(tables) * len(by_stratum), 1.0)
+        matters = rate - stable_rate > thresholds.error_difference
+        found.append((not matters, p, name, tables, rate, stable_rate))
+    is_small, p, name, tables, rate, stable_rate = min(found, key=lambda each: each[:3])
+    numbers["worst_errors_p_value"] = p
+    words = (
+        f"{sum(table.hits for table in tables)} of the canary's "
+        f"{sum(table.total for table in tables)} requests to {name} failed ({rate:.2%}), and "
+        f"{stable_rate:.2%} of the stable's, p = {p:.2g} for the worst of {len(found)}"
+    )
+    return Finding(_weigh(p, not is_small, thresholds), words)
 
 
 def _error_rates(tables: list[Table], thresholds: Thresholds, numbers: Numbers) -> list[Finding]:
@@ -80,8 +124,14 @@ def _error_rates(tables: list[Table], thresholds: Thresholds, numbers: Numbers) 
     outcome = _weigh(p, rate - stable_rate > thresholds.error_difference, thresholds)
     findings = [Finding(outcome, words)]
     if requests >= thresholds.min_requests and rate > thresholds.error_ceiling:
-        words = f"{rate:.2%} of the canary's requests failed, above {thresholds.error_ceiling:.2%}"
-        findings.append(Finding(Outcome.FAIL, words))
+        p = tests.binomial(int(failed), int(requests), thresholds.error_ceiling)
+        numbers["ceiling_p_value"] = p
+        words = (
+            f"{rate:.2%} of the canary's requests failed, above {thresholds.error_ceiling:.2%}, "
+            f"p = {p:.2g}"
+        )
+        is_proven = p < thresholds.significance
+        findings.append(Finding(Outcome.FAIL if is_proven else Outcome.INCONCLUSIVE, words))
     return findings
 
 
@@ -129,12 +179,18 @@ def latency(observations: Observations, thresholds: Thresholds) -> Part:
     The service measures every request; the generator measures its own ones, and sees what happens
     before the service takes a request up and after it has answered.
     """
-    histograms = [Pair(stable.latency, canary.latency) for stable, canary in _tracks(observations)]
-    for pair in histograms:
-        invalid = histogram_problem("latency", *pair)
+    for stable, canary in _tracks(observations):
+        invalid = histogram_problem("latency", stable.latency, canary.latency)
         if invalid:
             return unmeasured("latency", invalid)
-    pairs = tests.filled(histograms)
+    by_stratum = _strata(observations)
+    is_generated = any(name.startswith(GENERATED) for name in by_stratum)
+    pairs = tests.filled(
+        Pair(stable.latency, canary.latency)
+        for name, steps in by_stratum.items()
+        for stable, canary in steps
+        if name.startswith(GENERATED) or not is_generated
+    )
     waits = tests.filled(
         Pair(stable.waits, canary.waits) for stable, canary in _tracks(observations)
     )
@@ -149,10 +205,37 @@ def latency(observations: Observations, thresholds: Thresholds) -> Part:
                 _typical(name, found, thresholds, numbers),
                 _slow(name, found, thresholds, numbers),
             ]
+    if len(by_stratum) > 1:
+        findings.append(_slowest(by_stratum, thresholds, numbers))
     if not waits and whole(observations).sent:
         words = "what clients wait was not compared, as no answers of both tracks name them"
         findings.append(Finding(Outcome.PASS, words))
     return part("latency", findings, numbers)
+
+
+def _slowest(by_stratum: Strata, thresholds: Thresholds, numbers: Numbers) -> Finding:
+    """Judge the kind of requests in which the canary is slowest, as ``_worst_errors`` does."""
+    found = []
+    for name, steps in by_stratum.items():
+        pairs = tests.filled(Pair(stable.latency, canary.latency) for stable, canary in steps)
+        if not pairs:
+            continue
+        bounds = pairs[0].stable.bounds
+        ours, theirs = (tests.quantile(bounds, counts, 0.5) for counts in tests.counts(pairs))
+        superiority, p = tests.van_elteren(pairs)
+        p = min(p * len(by_stratum), 1.0)
+        matters = (
+            superiority > thresholds.latency_superiority
+            and ours / theirs > thresholds.latency_ratio
+        )
+        found.append((not matters, p, name, ours, ours / theirs))
+    is_small, p, name, median, ratio = min(found)
+    numbers["slowest_p_value"] = p
+    words = (
+        f"the canary's median for {name} is {1000 * median:.3g} ms, {ratio:.2f} times the "
+        f"stable's, p = {p:.2g} for the slowest of {len(found)}"
+    )
+    return Finding(_weigh(p, not is_small, thresholds), words)
 
 
 def _typical(name: str, pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Finding:

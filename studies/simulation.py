@@ -18,7 +18,7 @@ from bc_model.drift import PROBABILITY_BUCKETS
 from bc_model.evaluation import markdown_table
 from bc_model.training import Progress
 from canary.judge import Outcome, judge
-from canary.observation import WAITS, Observation, Track, histogram
+from canary.observation import WAITS, Observation, Stratum, Track, histogram
 from canary.thresholds import Thresholds
 from studies.candidates import Candidates, Draw
 from web.metrics import REQUEST_BUCKETS
@@ -26,6 +26,11 @@ from web.metrics import REQUEST_BUCKETS
 STABLE_REPLICAS = 3
 RATE = 20
 """Requests a second that the traffic generator sends, on average."""
+
+BATCH_RATE = 0.5
+"""Users' batches a second; each takes BATCH_COST times as long as a single case."""
+
+BATCH_COST = 20
 
 STEPS = ((1, 60), (3, 60))
 """The canary's replicas in each step, and its seconds."""
@@ -68,7 +73,9 @@ class Scenario:
     ``STALL_SECONDS`` more, and a ``hanging`` share is never answered. Its clients wait for
     ``outside`` seconds more than the service measures, and for its event loop if it is ``blocked``;
     a ``stale`` share of its answers is that to another request. The error rates are shares of the
-    requests. In the second step, everything on both tracks takes ``busy`` times as long, and
+    generated requests. ``users`` are requests a second whose connections stay with the stable. A
+    ``batch_errors`` share of the canary's batches fails, and they take ``batch_slowdown`` times as
+    long. In the second step, everything on both tracks takes ``busy`` times as long, and
     ``busy_errors`` more of the requests fail.
     """
 
@@ -83,9 +90,17 @@ class Scenario:
     outside: float = 0.0
     blocked: bool = False
     stale: float = 0.0
+    users: float = 0.0
+    batch_errors: float = 0.0
+    batch_slowdown: float = 1.0
     busy: float = 1.0
     busy_errors: float = 0.0
     rate: float = RATE
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether users send batches."""
+        return self.batch_errors > 0 or self.batch_slowdown > 1
 
 
 def scenarios(candidates: Candidates) -> list[Scenario]:
@@ -109,6 +124,16 @@ def scenarios(candidates: Candidates) -> list[Scenario]:
         Scenario("50 ms more outside the service", bad, same, outside=0.05),
         Scenario("an event loop blocked for 300 ms a second", bad, same, blocked=True),
         Scenario("one answer in a hundred is that to another request", bad, same, stale=0.01),
+        Scenario(
+            "2 % errors on both tracks, and users on stable without",
+            good,
+            same,
+            0.02,
+            0.02,
+            users=400,
+        ),
+        Scenario("every batch fails, one request in forty", bad, same, batch_errors=1),
+        Scenario("batches take 4 times as long", bad, same, batch_slowdown=4),
         Scenario("sensitivity − 5 points", bad, candidates.insensitive(0.05)),
         Scenario("C = 5, and sensitivity − 5 points", bad, candidates.insensitive(0.05, C=5)),
         Scenario("overfitted with C = 10", Outcome.INCONCLUSIVE, candidates.retrained(C=10)),
@@ -187,6 +212,7 @@ class _Run:
             for track in (~to_canary, to_canary & ~hang)
         )
         canary = replace(canary, wrong=int(draw.binomial(canary.checked, scenario.stale)))
+        stable, canary = self._with_users(stable, canary, replicas, seconds)
         cases = replace(
             self._cases,
             stable_failures=self._case_failures(scenario.stable_errors),
@@ -195,26 +221,58 @@ class _Run:
         window = Observation("", "", stable, canary, cases, sent=requests, lost=int(hang.sum()))
         self.windows.append(window)
 
+    def _with_users(
+        self, stable: Track, canary: Track, replicas: int, seconds: float
+    ) -> tuple[Track, Track]:
+        """Add users' requests to the tracks."""
+        draw, scenario = self._generator, self._scenario
+        users = round(scenario.users * seconds)
+        if users:
+            durations = np.exp(np.interp(draw.random(users), _RANKS, _LOG_QUANTILES))
+            stable = _with("/predict", stable, durations, 0)
+        batches = round(BATCH_RATE * seconds) if scenario.has_batches else 0
+        if batches:
+            to_canary = draw.integers(STABLE_REPLICAS + replicas, size=batches) >= STABLE_REPLICAS
+            durations = BATCH_COST * np.exp(np.interp(draw.random(batches), _RANKS, _LOG_QUANTILES))
+            slower = durations[to_canary] * scenario.batch_slowdown
+            failed = int(draw.binomial(to_canary.sum(), scenario.batch_errors))
+            stable = _with("/predict/batch", stable, durations[~to_canary], 0)
+            canary = _with("/predict/batch", canary, slower, failed)
+        return stable, canary
+
     def _track(self, seconds: FloatArray, failed: BoolArray, probabilities: FloatArray) -> Track:
         """Count requests (k,) in their track; those that ``failed`` predicted nothing."""
         predicted = probabilities[~failed]
         malignant = int((predicted >= self._threshold).sum())
         errors = int(failed.sum())
+        latency = histogram(seconds, REQUEST_BUCKETS)
         return Track(
             image="simulated",
             model_versions=["simulated"],
             requests=len(failed),
             errors=errors,
-            latency=histogram(seconds, REQUEST_BUCKETS),
+            latency=latency,
             predictions={"malignant": malignant, "benign": len(predicted) - malignant},
             probabilities=histogram(predicted, PROBABILITY_BUCKETS),
             restarts=0,
             generated=len(failed),
             generated_errors=errors,
+            strata={"generated /predict": Stratum(len(failed), errors, latency)},
         )
 
     def _case_failures(self, rate: float) -> int:
         return int(self._generator.binomial(len(self._cases.targets), rate))
+
+
+def _with(endpoint: str, track: Track, durations: FloatArray, errors: int) -> Track:
+    """Return the track with users' requests to an endpoint (k,)."""
+    stratum = Stratum(len(durations), errors, histogram(durations, REQUEST_BUCKETS))
+    return replace(
+        track,
+        requests=track.requests + stratum.requests,
+        errors=track.errors + stratum.errors,
+        strata={**track.strata, endpoint: stratum},
+    )
 
 
 def simulation_table(

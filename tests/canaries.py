@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from canary.cases import LabelledCases
-from canary.observation import Cases, Histogram, Observation, OutOfFold, Track
+from canary.observation import Cases, Histogram, Observation, OutOfFold, Stratum, Track
 
 LATENCY_BOUNDS = [0.001, 0.002, 0.004, 0.008]
 SCORE_BOUNDS = [0.1, 0.5, 0.9, 1.0]
@@ -32,7 +32,9 @@ def track(**changes: Any) -> Track:
         restarts=0,
         generated=1000,
     )
-    return replace(good, **changes)
+    found = replace(good, **changes)
+    stratum = Stratum(found.requests, found.errors, found.latency)
+    return replace(found, strata=changes.get("strata", {"generated /predict": stratum}))
 
 
 RIGHT = [0.9] * 200 + [0.1] * 300

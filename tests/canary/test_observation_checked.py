@@ -27,7 +27,7 @@ def parts(observation: Observation) -> dict[str, Part]:
         (
             "latency",
             {"latency": Histogram([0.1], [1, 2])},
-            "The tracks' latency histograms have different bounds.",
+            "The tracks' latency histograms have no bounds in common.",
         ),
         (
             "latency",

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -72,11 +71,12 @@ def test_the_whole_keeps_labels_that_are_in_one_window_only() -> None:
     }
 
 
-def test_buckets_that_change_under_way() -> None:
-    one = replace(NOTHING, latency=Histogram([0.1], [1, 0]))
-    two = replace(NOTHING, latency=Histogram([0.2], [1, 0]))
-    with pytest.raises(ValueError, match=r"^the buckets of a histogram have changed under way$"):
-        whole([observed("1", "2", one, one), observed("2", "3", two, one)])
+def test_steps_of_other_buckets_are_added_in_those_of_both() -> None:
+    one = replace(NOTHING, latency=Histogram([0.1, 0.2, 0.4], [1, 2, 3, 4]))
+    two = replace(NOTHING, latency=Histogram([0.1, 0.3, 0.4], [5, 6, 7, 8]))
+    seen = whole([observed("1", "2", one, one), observed("2", "3", two, one)])
+    assert seen.stable.latency == Histogram([0.1, 0.4], [6, 18, 12])
+    assert seen.canary.latency == Histogram([0.1, 0.2, 0.4], [2, 4, 6, 8])
 
 
 def test_split() -> None:

@@ -205,5 +205,5 @@ def test_every_number_of_the_charts_is_in_a_table(browser: Browser, tmp_path: Pa
 def test_buckets_that_differ_are_not_drawn() -> None:
     other = track(latency=Histogram([1.0], [1, 2]))
     page = html(report(observed(canary=other)))
-    assert "Not drawn: the tracks&#39; latency histograms have different bounds." in page
+    assert "Not drawn: the tracks&#39; latency histograms have no bounds in common." in page
     assert page.count("<svg") == 1

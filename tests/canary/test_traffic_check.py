@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from canary import traffic_check
 from canary.judge import Outcome
-from canary.observation import Histogram, Observation
+from canary.observation import Histogram, Observation, Stratum
 from canary.thresholds import Thresholds
 from canary.traffic_check import errors, latency, predictions
 from tests.canaries import cases, latencies, observed, scores, track
@@ -32,8 +32,9 @@ def test_the_same_traffic_passes() -> None:
         (12, 1000, 0, Outcome.FAIL),
         (12, 1000, 6, Outcome.PASS),  # chance may do that
         (50, 1000, 50, Outcome.PASS),
-        (51, 1000, 51, Outcome.FAIL),  # above the ceiling, as the stable is
-        (51, 1000, 500, Outcome.FAIL),
+        (51, 1000, 51, Outcome.INCONCLUSIVE),  # above the ceiling, as the stable is
+        (51, 1000, 500, Outcome.INCONCLUSIVE),
+        (80, 1000, 80, Outcome.FAIL),  # and that is not by chance
         (0, 1000, 500, Outcome.PASS),
         (0, 199, 0, Outcome.INCONCLUSIVE),
         (0, 200, 0, Outcome.PASS),
@@ -45,6 +46,48 @@ def test_the_same_traffic_passes() -> None:
 def test_errors(failed: int, of: int, stable_failed: int, expected: Outcome) -> None:
     observation = observed(track(errors=stable_failed), track(requests=of, errors=failed))
     assert errors([observation], LIMITS).outcome is expected
+
+
+def strata(**kinds: tuple[int, int, Histogram]) -> dict[str, Stratum]:
+    names = {"generated": "generated /predict", "users": "/predict", "batches": "/predict/batch"}
+    return {names[kind]: Stratum(*of) for kind, of in kinds.items()}
+
+
+TYPICAL = latencies(300, 500, 150, 40, 10)
+BATCHES, SLOW_BATCHES = latencies(0, 0, 30, 30, 0), latencies(0, 0, 0, 4, 16)
+
+
+@pytest.mark.parametrize(
+    ("failed", "expected"), [(0, Outcome.PASS), (4, Outcome.INCONCLUSIVE), (20, Outcome.FAIL)]
+)
+def test_an_endpoint_that_is_dead_is_seen_whatever_its_share(
+    failed: int, expected: Outcome
+) -> None:
+    ours = strata(generated=(3000, 0, TYPICAL), batches=(60, 0, BATCHES))
+    theirs = strata(generated=(1000, 0, TYPICAL), batches=(20, failed, BATCHES))
+    seen = observed(track(strata=ours), track(strata=theirs))
+    found = errors([seen], LIMITS)
+    assert found.outcome is expected
+    if expected is Outcome.FAIL:
+        assert found.reason.startswith("20 of the canary's 20 requests to /predict/batch failed")
+
+
+def test_an_endpoint_that_is_slow_is_seen_whatever_its_share() -> None:
+    ours = strata(generated=(3000, 0, TYPICAL), batches=(60, 0, BATCHES))
+    theirs = strata(generated=(1000, 0, TYPICAL), batches=(20, 0, SLOW_BATCHES))
+    found = latency([observed(track(strata=ours), track(strata=theirs))], LIMITS)
+    assert found.outcome is Outcome.FAIL
+    assert found.reason.startswith("The canary's median for /predict/batch is 8 ms, 2.")
+    same = observed(track(strata=ours), track(strata=ours))
+    assert latency([same], LIMITS).outcome is Outcome.PASS
+
+
+def test_users_without_errors_on_the_stable_are_no_proof_against_the_canary() -> None:
+    ours = strata(generated=(1000, 20, TYPICAL), users=(20_000, 0, TYPICAL))
+    theirs = strata(generated=(1000, 20, TYPICAL))
+    found = errors([observed(track(strata=ours), track(strata=theirs))], LIMITS)
+    assert found.outcome is Outcome.PASS
+    assert (found.numbers["stable_requests"], found.numbers["canary_requests"]) == (1000, 1000)
 
 
 def test_the_errors_numbers_and_reason() -> None:
@@ -174,6 +217,14 @@ def test_a_difference_that_is_large_and_half_proven_is_suspect() -> None:
     assert limits.significance < found.numbers["p_value"] < limits.suspicion
     assert found.outcome is Outcome.INCONCLUSIVE
     assert "slower ones in 66% of pairs" in found.reason
+
+
+def test_tracks_of_other_buckets_are_compared_in_those_of_both() -> None:
+    """A release may change them."""
+    finer = Histogram([0.001, 0.0015, 0.002, 0.004, 0.008], [300, 250, 250, 150, 40, 10])
+    assert latency([observed(canary=track(latency=finer))], LIMITS).outcome is Outcome.PASS
+    slower = Histogram([0.001, 0.0015, 0.002, 0.004, 0.008], [10, 40, 50, 100, 500, 300])
+    assert latency([observed(canary=track(latency=slower))], LIMITS).outcome is Outcome.FAIL
 
 
 def test_the_latencys_numbers() -> None:
