@@ -2,10 +2,10 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote, urlencode
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import yaml
 from kubernetes import client, config
@@ -13,11 +13,16 @@ from kubernetes.stream import stream
 from msgspec import Struct
 from urllib3.exceptions import HTTPError
 
+T = TypeVar("T")
+
 APP = "breast-cancer-api"
 CONTAINER = "api"
 PORT = 8000
 SECONDS = 10
 """How long one request may take."""
+
+TRIES, PAUSE_SECONDS = 3, 1.0
+"""How often something is asked that a step depends on, and how far apart."""
 
 PRINT_FILE = (
     "import base64, pathlib, sys;"
@@ -45,6 +50,19 @@ class UnreachableError(Exception):
     """The cluster, a pod or a service did not answer; the message says what did not, and why."""
 
 
+def persistently(ask: Callable[[], T]) -> T:
+    """Return what ``ask`` does; a call that fails once may succeed a moment later.
+
+    Raises:
+        UnreachableError: no try succeeded.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(UnreachableError):
+            return ask()
+        time.sleep(PAUSE_SECONDS)
+    return ask()
+
+
 class Cluster(Protocol):
     """What an observation needs of a cluster."""
 
@@ -53,9 +71,6 @@ class Cluster(Protocol):
 
     def ask_pod(self, pod: str, path: str, body: object = None, **headers: str) -> bytes:
         """Return a pod's answer to GET ``path``, or to POST with ``body`` as JSON."""
-
-    def ask_service(self, name: str, port: int, path: str, **query: str) -> bytes:
-        """Return the answer of a service in the namespace to GET ``path``."""
 
     def read_file(self, pod: str, path: str) -> bytes:
         """Return the content of a file in a pod's container."""
@@ -91,12 +106,7 @@ class KubernetesCluster:
 
     def ask_pod(self, pod: str, path: str, body: object = None, **headers: str) -> bytes:
         """Return a pod's answer; UnreachableError when it has none, or one with another status."""
-        return self._ask("pods", f"{pod}:{PORT}", path, body, headers)
-
-    def ask_service(self, name: str, port: int, path: str, **query: str) -> bytes:
-        """Return a service's answer; UnreachableError when it has none, or another status."""
-        asked = f"{path}?{urlencode(query, quote_via=quote)}" if query else path
-        return self._ask("services", f"{name}:{port}", asked, None, {})
+        return self._ask(f"{pod}:{PORT}", path, body, headers)
 
     def read_file(self, pod: str, path: str) -> bytes:
         """Return the content of a file, as the container's Python reads it."""
@@ -119,8 +129,8 @@ class KubernetesCluster:
             said = printed.splitlines()[-1]
             raise UnreachableError(f"{path} of {pod} cannot be read: {said[:200]}") from error
 
-    def _ask(self, kind: str, name: str, path: str, body: object, headers: dict[str, str]) -> bytes:
-        url = f"/api/v1/namespaces/{self.namespace}/{kind}/{name}/proxy{path}"
+    def _ask(self, name: str, path: str, body: object, headers: dict[str, str]) -> bytes:
+        url = f"/api/v1/namespaces/{self.namespace}/pods/{name}/proxy{path}"
         sent = {"Content-Type": "application/json", **headers}
         request = self._api.param_serialize(
             "GET" if body is None else "POST",

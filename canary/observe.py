@@ -7,8 +7,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from canary.cases import LabelledCases, ask_cases, read_cases, warm_up
-from canary.cluster import Cluster, Pod, UnreachableError
-from canary.counters import PodRecord, Source, track
+from canary.cluster import Cluster, Pod, UnreachableError, persistently
+from canary.counters import PodRecord, PodSource, track
 from canary.generator import check, generate
 from canary.observation import FEW, WAITS, Cases, Observation, Track, histogram
 
@@ -29,7 +29,7 @@ class Traffic(NamedTuple):
 
 def observe(
     cluster: Cluster,
-    source: Source,
+    source: PodSource,
     images: Images,
     traffic: Traffic,
     seconds: float,
@@ -41,13 +41,13 @@ def observe(
     error that ``confirm`` raises ends the traffic.
 
     Raises:
-        UnreachableError: the stable track does not give its labelled cases, or the cluster or the
-            source do not answer.
+        UnreachableError: the stable track does not give its labelled cases, or the cluster does not
+            answer.
         ValueError: the traffic settings or the counters are invalid.
     """
     check(traffic.url, traffic.rate, seconds)
     started = _now()
-    before = cluster.pods()
+    before = persistently(cluster.pods)
     labelled = read_cases(cluster)
     warm_up(cluster, labelled)
     cases, problem = _cases(cluster, labelled)
@@ -56,7 +56,7 @@ def observe(
         sent = generate(
             traffic.url, labelled.cases.tolist(), traffic.rate, seconds, confirm, expected
         )
-    after = cluster.pods()
+    after = persistently(cluster.pods)
     is_generated = traffic.rate > 0
     stable, canary = (
         replace(

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from canary.cluster import KubernetesCluster, UnreachableError
-from canary.counters import choose_source
+from canary.counters import PodSource
 from canary.generator import MOST_SECONDS, check
 from canary.judge import Seen, Step, judge, reasons
 from canary.observation import split, whole
@@ -37,7 +37,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
 class Task(Struct, kw_only=True, forbid_unknown_fields=True):
     """One step to take in ``run``, with what the steps before it have ``seen``.
 
-    ``prometheus`` is the service that may watch the pods; ``seconds`` is the time under traffic.
+    ``seconds`` is the time under traffic.
     """
 
     run: Run
@@ -46,7 +46,6 @@ class Task(Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: float
     url: str = ""
     rate: float = 0.0
-    prometheus: str = "prometheus"
     thresholds: dict[str, Any] = {}
     seen: Seen = Seen()
 
@@ -99,11 +98,10 @@ def take(cluster: KubernetesCluster, task: Task) -> Seen:
         with suppress(UnreachableError):  # it may be back when the step ends
             mine(store.read(), task.run.id)
 
-    source = choose_source(cluster, task.prometheus, cluster.namespace)
     started = time.monotonic()
     seen = observe(
         cluster,
-        source,
+        PodSource(cluster),
         Images(task.run.stable_image, task.run.canary_image),
         Traffic(task.url, task.rate),
         task.seconds,
@@ -129,6 +127,6 @@ def take(cluster: KubernetesCluster, task: Task) -> Seen:
         reasons=reasons(verdict),
         summary=(
             f"{canary} canary pods beside {stable}: {step.requested_split:.0%} of the requests"
-            f" asked for, {observed} seen; counted by {source.name}: {verdict.outcome}"
+            f" asked for, {observed} seen: {verdict.outcome}"
         ),
     )

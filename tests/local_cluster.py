@@ -2,7 +2,6 @@
 
 import http.client
 import json
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,6 @@ from canary.cases import REFERENCE
 from canary.cluster import Pod, UnreachableError
 
 SECONDS = 10
-
-Answer = Callable[[str, dict[str, str]], bytes]
 
 
 @dataclass
@@ -29,7 +26,7 @@ class LocalPod:
 
 @dataclass
 class LocalCluster:
-    """What an observation needs of a cluster; ``services`` answer by their names and ports.
+    """What an observation needs of a cluster.
 
     Pods have the files of ``model_dir``, but for those in ``own_model_dirs``.
     """
@@ -37,7 +34,6 @@ class LocalCluster:
     local: list[LocalPod]
     model_dir: Path
     own_model_dirs: dict[str, Path] = field(default_factory=dict)
-    services: dict[tuple[str, int], Answer] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     is_away: bool = False
 
@@ -53,11 +49,6 @@ class LocalCluster:
             raise UnreachableError(f"there is no {pod}")
         method = "GET" if body is None else "POST"
         return request(method, f"{urls[0].rstrip('/')}{path}", body, **headers)
-
-    def ask_service(self, name: str, port: int, path: str, **query: str) -> bytes:
-        if (name, port) not in self.services:
-            raise UnreachableError(f"there is no {name}:{port}")
-        return self.services[name, port](path, query)
 
     def read_file(self, pod: str, path: str) -> bytes:
         assert path == REFERENCE

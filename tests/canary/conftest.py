@@ -2,6 +2,7 @@
 
 import pytest
 
+import canary.cluster
 from tests.canary.commands import Command, New
 
 
@@ -11,3 +12,9 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Command(monkeypatch, capsys, *words, **given)
 
     return new
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask again at once what was not answered."""
+    monkeypatch.setattr(canary.cluster, "PAUSE_SECONDS", 0.01)

@@ -196,9 +196,6 @@ class Scripted:
             raise UnreachableError(answer)
         return json.dumps(answer).encode()
 
-    def ask_service(self, name: str, port: int, path: str, **query: str) -> bytes:
-        raise NotImplementedError
-
     def read_file(self, pod: str, path: str) -> bytes:
         return archive(**LABELLED._asdict())
 

@@ -120,15 +120,6 @@ def test_post_to_a_pod(cluster: KubernetesCluster, connected: KubernetesApi) -> 
     assert request.headers["content-type"] == "application/json"
 
 
-def test_get_of_a_service(cluster: KubernetesCluster, connected: KubernetesApi) -> None:
-    path = f"{NAMESPACE}/services/prometheus:9090/proxy/api/v1/query"
-    connected.answers[path] = (200, {"data": []})
-    assert as_json(cluster.ask_service("prometheus", 9090, "/api/v1/query", query='a{b="c d"}'))
-    assert connected.requests[-1].path == f"{path}?query=a%7Bb%3D%22c%20d%22%7D"
-    with pytest.raises(UnreachableError, match=r"^grafana:3000 answers /health with 404: "):
-        cluster.ask_service("grafana", 3000, "/health")
-
-
 @pytest.mark.parametrize("code", [301, 404, 429, 500, 503])
 def test_answer_with_another_status(
     cluster: KubernetesCluster, connected: KubernetesApi, code: int

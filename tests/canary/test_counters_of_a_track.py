@@ -6,7 +6,7 @@ import httpx2
 
 from bc_model.dataset import Dataset
 from canary.counters import PROBES, START, PodRecord, Reading, Values, parse, track
-from canary.observation import Histogram, Track, labels_problem
+from canary.observation import Histogram, Stratum, Track, labels_problem
 
 NOTHING = Track("app:1", [], 0, 0, Histogram([], [0]), {"malignant": 0, "benign": 0},
                 Histogram([], [0]), 0, 0)  # fmt: skip
@@ -45,6 +45,19 @@ def test_requests_by_their_status() -> None:
     seen = track([came(values)], "app:1", restarts=2, down=1)
     assert (seen.requests, seen.generated, seen.restarts, seen.down) == (18, 8, 2, 1)
     assert (seen.errors, seen.generated_errors) == (3 + 4, 4)
+
+
+def test_requests_by_endpoint_and_whose_they_are() -> None:
+    values = {**requests(5), **requests(2, endpoint="/explain"), **requests(3, status="503")}
+    values |= requests(4, name="app_generated_requests_total")
+    values |= requests(1, name="app_generated_requests_total", status="429")
+    values |= buckets({"0.1": 6, "+Inf": 8}) | buckets({"0.1": 2, "+Inf": 2}, endpoint="/explain")
+    values |= buckets({"0.1": 1, "+Inf": 5}, name="app_generated_")
+    assert track([came(values)], "app:1", 0).strata == {
+        "/predict": Stratum(8, 3, Histogram([0.1], [6, 2])),
+        "/explain": Stratum(2, 0, Histogram([0.1], [2, 0])),
+        "generated /predict": Stratum(5, 1, Histogram([0.1], [1, 4])),
+    }
 
 
 def test_probes_are_left_out() -> None:

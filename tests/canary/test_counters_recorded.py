@@ -68,6 +68,15 @@ def test_series_that_comes_up_later_begins_at_zero() -> None:
     assert gained([record(*readings)]) == {REQUESTS: 5}
 
 
+def test_series_that_is_missing_from_one_reading_goes_on_where_it_was() -> None:
+    assert gained([record(reading(1, 10_000), reading(2, None), reading(3, 10_001))]) == {
+        REQUESTS: 1
+    }
+    assert gained([record(reading(2, 7), reading(3, None), reading(4, 9), is_new=True)]) == {
+        REQUESTS: 9
+    }
+
+
 def test_process_that_does_not_tell_when_it_started() -> None:
     readings = [reading(1, 3, start=None), reading(2, 5, start=None)]
     assert gained([record(*readings)]) == {REQUESTS: 2}

@@ -6,11 +6,8 @@ from canary.verdict import Outcome
 from scripts.load import steady_load
 from tests.cluster.canary.plays import (
     FAST,
-    RATE,
-    SECONDS,
     TWO_STEPS,
     Play,
-    Variant,
     assert_no_canary,
     failures,
     last_entry,
@@ -104,17 +101,6 @@ def test_rollback_after_a_promotion_is_quick_and_loses_nothing(served: Deployed)
     again = served.on_cluster("playbooks/rollback.yml", **FAST)
     assert "no promotion to undo" in said(again)
     assert (again.returncode, changes(again.stdout)) == (0, 0)
-
-
-def test_prometheus_counts_where_there_is_one(served: Deployed, variant: Variant) -> None:
-    watching = served.on_cluster("playbooks/monitoring.yml", monitoring_scrape_interval="2s")
-    assert watching.returncode == 0, watching.stdout
-    result = served.on_cluster("playbooks/canary.yml", **FAST, canary_image=variant())
-    assert result.returncode == 0, result.stdout
-    assert "counted by Prometheus: pass" in said(result)
-    seen = newest_report(served).seen
-    assert seen
-    assert seen.stable.generated + seen.canary.generated == RATE * SECONDS
 
 
 def test_teardown_takes_the_history_too(served: Deployed) -> None:
