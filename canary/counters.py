@@ -17,7 +17,7 @@ from typing import NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from canary.cluster import Cluster, UnreachableError, persistently
-from canary.observation import Histogram, Stratum, Track
+from canary.observation import GENERATED_STRATUM, Histogram, Stratum, Track
 
 Labels = frozenset[tuple[str, str]]
 Series = tuple[str, Labels]
@@ -140,7 +140,7 @@ def track(
         generated_errors=sum(errors[each] for each in errors if each[0] == GENERATED),
         down=down,
         strata={
-            f"{'generated ' * (prefix == GENERATED)}{endpoint}": Stratum(
+            f"{GENERATED_STRATUM * (prefix == GENERATED)}{endpoint}": Stratum(
                 requests[prefix, endpoint],
                 errors[prefix, endpoint],
                 _histogram(counters, f"{prefix}request_duration_seconds_bucket", endpoint),

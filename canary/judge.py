@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from canary.latency_check import latency
 from canary.model_check import model
 from canary.observation import Observation, whole
 from canary.thresholds import Thresholds
-from canary.traffic_check import errors, latency, predictions
+from canary.traffic_check import errors, predictions
 from canary.verdict import Outcome, Part, Verdict, decisive, unmeasured
 
 __all__ = ["Outcome", "Part", "Seen", "Step", "Verdict", "concluded", "judge", "reasons"]

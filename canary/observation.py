@@ -36,6 +36,10 @@ def histogram(values: ArrayLike, bounds: Sequence[float]) -> Histogram:
     return Histogram(list(bounds), counts.tolist())
 
 
+GENERATED_STRATUM = "generated "
+"""How the names of generated requests' strata begin; the endpoint follows."""
+
+
 class Stratum(Struct, frozen=True):
     """Requests of one kind: to one endpoint, and users' or generated; ``latency`` in seconds."""
 

@@ -1,4 +1,4 @@
-"""Three parts of the verdict, from the traffic: errors, latency, predictions.
+"""Two parts of the verdict, from the traffic: errors and predictions.
 
 In each step each track gets a random share of the same requests, so what differs there between
 the tracks is the track's. Requests to different endpoints, and users' and generated ones, are not
@@ -22,20 +22,17 @@ from canary.tests import Pair, Table
 from canary.thresholds import Thresholds
 from canary.verdict import Finding, Numbers, Outcome, Part, part, unmeasured, weigh
 
-SLOW = 0.95
-"""What share of the stable's requests a slow one is compared with."""
-
 Observations = Sequence[Observation]
 
 
 def errors(observations: Observations, thresholds: Thresholds) -> Part:
     """Judge the share of requests that failed, and whether the canary's pods have stayed up."""
-    for stable, canary in _tracks(observations):
+    for stable, canary in both_tracks(observations):
         invalid = counts_problem("stable", stable)
         invalid = invalid or counts_problem("canary", canary)
         if invalid:
             return unmeasured("errors", invalid)
-    by_stratum = _strata(observations)
+    by_stratum = strata(observations)
     tables = [_failed(stable, canary) for pairs in by_stratum.values() for stable, canary in pairs]
     seen = whole(observations)
     numbers: Numbers = {
@@ -48,7 +45,9 @@ def errors(observations: Observations, thresholds: Thresholds) -> Part:
         "sent": seen.sent,
         "lost": seen.lost,
     }
-    findings = _few("requests", numbers["stable_requests"], numbers["canary_requests"], thresholds)
+    findings = too_few(
+        "requests", numbers["stable_requests"], numbers["canary_requests"], thresholds
+    )
     if seen.canary.restarts > thresholds.max_restarts:
         words = (
             f"the canary's containers restarted {_times(seen.canary.restarts)}, more than "
@@ -69,16 +68,14 @@ def errors(observations: Observations, thresholds: Thresholds) -> Part:
     return part("errors", findings, numbers)
 
 
-GENERATED = "generated "
-"""How the names of strata begin that are compared before all others."""
-
 Strata = dict[str, list[tuple[Stratum, Stratum]]]
 """By name, the steps in which both tracks have such requests."""
 
 
-def _strata(observations: Observations) -> Strata:
+def strata(observations: Observations) -> Strata:
+    """Return the requests that both tracks have, by their kind."""
     found: Strata = {}
-    for stable, canary in _tracks(observations):
+    for stable, canary in both_tracks(observations):
         for name, theirs in canary.strata.items():
             ours = stable.strata.get(name)
             if ours and ours.requests and theirs.requests:
@@ -100,8 +97,8 @@ def _worst_errors(by_stratum: Strata, thresholds: Thresholds, numbers: Numbers) 
         tables = [_failed(*pair) for pair in pairs]
         rate, stable_rate = tests.shares(tables)
         p = min(tests.fisher_exact(tables) * len(by_stratum), 1.0)
-        matters = rate - stable_rate > thresholds.error_difference
-        found.append((not matters, p, name, tables, rate, stable_rate))
+        is_small = rate - stable_rate <= thresholds.error_difference
+        found.append((is_small, p, name, tables, rate, stable_rate))
     is_small, p, name, tables, rate, stable_rate = min(found, key=lambda each: each[:3])
     numbers["worst_errors_p_value"] = p
     words = (
@@ -109,7 +106,7 @@ def _worst_errors(by_stratum: Strata, thresholds: Thresholds, numbers: Numbers) 
         f"{sum(table.total for table in tables)} requests to {name} failed ({rate:.2%}), and "
         f"{stable_rate:.2%} of the stable's, p = {p:.2g} for the worst of {len(found)}"
     )
-    return Finding(_weigh(p, not is_small, thresholds), words)
+    return Finding(weigh_traffic(p, not is_small, thresholds), words)
 
 
 def _error_rates(tables: list[Table], thresholds: Thresholds, numbers: Numbers) -> list[Finding]:
@@ -121,7 +118,7 @@ def _error_rates(tables: list[Table], thresholds: Thresholds, numbers: Numbers) 
         f"{failed} of the canary's {requests} requests failed ({rate:.2%}), and "
         f"{stable_rate:.2%} of the stable's, p = {p:.2g}"
     )
-    outcome = _weigh(p, rate - stable_rate > thresholds.error_difference, thresholds)
+    outcome = weigh_traffic(p, rate - stable_rate > thresholds.error_difference, thresholds)
     findings = [Finding(outcome, words)]
     if requests >= thresholds.min_requests and rate > thresholds.error_ceiling:
         p = tests.binomial(int(failed), int(requests), thresholds.error_ceiling)
@@ -150,7 +147,7 @@ def _repeated(cases: Cases, thresholds: Thresholds, numbers: Numbers) -> Finding
         f"{stable_failed} of {stable_total} on the stable, p = {p:.2g}"
     )
     matters = failed / total - stable_failed / stable_total > thresholds.error_difference
-    return Finding(_weigh(p, matters, thresholds), words)
+    return Finding(weigh_traffic(p, matters, thresholds), words)
 
 
 def _lost(observations: Observations, thresholds: Thresholds, numbers: Numbers) -> Finding:
@@ -173,129 +170,13 @@ def _lost(observations: Observations, thresholds: Thresholds, numbers: Numbers) 
     return Finding(Outcome.ERROR if is_proven else Outcome.INCONCLUSIVE, words)
 
 
-def latency(observations: Observations, thresholds: Thresholds) -> Part:
-    """Judge how long requests take: all of them by rank and median, and the share of slow ones.
-
-    The service measures every request; the generator measures its own ones, and sees what happens
-    before the service takes a request up and after it has answered.
-    """
-    for stable, canary in _tracks(observations):
-        invalid = histogram_problem("latency", stable.latency, canary.latency)
-        if invalid:
-            return unmeasured("latency", invalid)
-    by_stratum = _strata(observations)
-    is_generated = any(name.startswith(GENERATED) for name in by_stratum)
-    pairs = tests.filled(
-        Pair(stable.latency, canary.latency)
-        for name, steps in by_stratum.items()
-        for stable, canary in steps
-        if name.startswith(GENERATED) or not is_generated
-    )
-    waits = tests.filled(
-        Pair(stable.waits, canary.waits) for stable, canary in _tracks(observations)
-    )
-    numbers: Numbers = {
-        "stable_requests": sum(sum(pair.stable.counts) for pair in pairs),
-        "canary_requests": sum(sum(pair.canary.counts) for pair in pairs),
-    }
-    findings = _few("latencies", numbers["stable_requests"], numbers["canary_requests"], thresholds)
-    for name, found in (("", pairs), ("client_", waits)):
-        if found:
-            findings += [
-                _typical(name, found, thresholds, numbers),
-                _slow(name, found, thresholds, numbers),
-            ]
-    if len(by_stratum) > 1:
-        findings.append(_slowest(by_stratum, thresholds, numbers))
-    if not waits and whole(observations).sent:
-        words = "what clients wait was not compared, as no answers of both tracks name them"
-        findings.append(Finding(Outcome.PASS, words))
-    return part("latency", findings, numbers)
-
-
-def _slowest(by_stratum: Strata, thresholds: Thresholds, numbers: Numbers) -> Finding:
-    """Judge the kind of requests in which the canary is slowest, as ``_worst_errors`` does."""
-    found = []
-    for name, steps in by_stratum.items():
-        pairs = tests.filled(Pair(stable.latency, canary.latency) for stable, canary in steps)
-        if not pairs:
-            continue
-        bounds = pairs[0].stable.bounds
-        ours, theirs = (tests.quantile(bounds, counts, 0.5) for counts in tests.counts(pairs))
-        superiority, p = tests.van_elteren(pairs)
-        p = min(p * len(by_stratum), 1.0)
-        matters = (
-            superiority > thresholds.latency_superiority
-            and ours / theirs > thresholds.latency_ratio
-        )
-        found.append((not matters, p, name, ours, ours / theirs))
-    is_small, p, name, median, ratio = min(found)
-    numbers["slowest_p_value"] = p
-    words = (
-        f"the canary's median for {name} is {1000 * median:.3g} ms, {ratio:.2f} times the "
-        f"stable's, p = {p:.2g} for the slowest of {len(found)}"
-    )
-    return Finding(_weigh(p, not is_small, thresholds), words)
-
-
-def _typical(name: str, pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Finding:
-    bounds = pairs[0].stable.bounds
-    median, stable_median = (tests.quantile(bounds, counts, 0.5) for counts in tests.counts(pairs))
-    ratio = median / stable_median
-    superiority, p = tests.van_elteren(pairs)
-    numbers |= {
-        f"{name}stable_median": stable_median,
-        f"{name}canary_median": median,
-        f"{name}median_ratio": ratio,
-        f"{name}superiority": superiority,
-        f"{name}p_value": p,
-    }
-    matters = superiority > thresholds.latency_superiority and ratio > thresholds.latency_ratio
-    what = "clients' median wait for the canary" if name else "the canary's median"
-    words = (
-        f"{what} is {1000 * median:.3g} ms, {ratio:.2f} times the stable's, and its "
-        f"requests are the slower ones in {superiority:.0%} of pairs, p = {p:.2g}"
-    )
-    return Finding(_weigh(p, matters, thresholds), words)
-
-
-def _slow(name: str, pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Finding:
-    bounds = pairs[0].stable.bounds
-    _, stable_counts = tests.counts(pairs)
-    least = thresholds.latency_ratio * tests.quantile(bounds, stable_counts, SLOW)
-    bound = next((bound for bound in bounds if bound >= least), bounds[-1])
-    tables = [
-        Table(
-            tests.above(canary, bound),
-            sum(canary.counts),
-            tests.above(stable, bound),
-            sum(stable.counts),
-        )
-        for stable, canary in pairs
-    ]
-    share, stable_share = tests.shares(tables)
-    p = tests.fisher_exact(tables)
-    numbers |= {
-        f"{name}slow_seconds": bound,
-        f"{name}stable_slow_share": stable_share,
-        f"{name}canary_slow_share": share,
-        f"{name}slow_p_value": p,
-    }
-    what = "clients' requests to the canary" if name else "the canary's requests"
-    words = (
-        f"{share:.1%} of {what} take more than {1000 * bound:.3g} ms, "
-        f"{stable_share:.1%} of the stable's, p = {p:.2g}"
-    )
-    return Finding(_weigh(p, share - stable_share > thresholds.slow_share, thresholds), words)
-
-
 def predictions(observations: Observations, thresholds: Thresholds) -> Part:
     """Judge what is answered: the mix of labels, and the distribution of scores.
 
     A retrained model is meant to answer a little differently, so this finds a canary that answers
     something else altogether; whether it answers better or worse is for the labelled cases to say.
     """
-    for stable, canary in _tracks(observations):
+    for stable, canary in both_tracks(observations):
         invalid = (
             labels_problem("stable", stable)
             or labels_problem("canary", canary)
@@ -303,17 +184,20 @@ def predictions(observations: Observations, thresholds: Thresholds) -> Part:
         )
         if invalid:
             return unmeasured("predictions", invalid)
-    tables = [_called_malignant(*tracks) for tracks in _tracks(observations)]
+    tables = [_called_malignant(*tracks) for tracks in both_tracks(observations)]
     tables = [table for table in tables if table.total and table.stable_total]
     pairs = tests.filled(
-        Pair(stable.probabilities, canary.probabilities) for stable, canary in _tracks(observations)
+        Pair(stable.probabilities, canary.probabilities)
+        for stable, canary in both_tracks(observations)
     )
     total = sum(table.total for table in tables)
     stable_total = sum(table.stable_total for table in tables)
     scores = sum(sum(pair.canary.counts) for pair in pairs)
     stable_scores = sum(sum(pair.stable.counts) for pair in pairs)
     numbers: Numbers = {"stable_predictions": stable_total, "canary_predictions": total}
-    findings = _few("predictions", min(stable_total, stable_scores), min(total, scores), thresholds)
+    findings = too_few(
+        "predictions", min(stable_total, stable_scores), min(total, scores), thresholds
+    )
     if tables:
         findings.append(_labels(tables, thresholds, numbers))
     if pairs:
@@ -350,7 +234,7 @@ def _labels(tables: list[Table], thresholds: Thresholds, numbers: Numbers) -> Fi
     numbers |= {"stable_malignant": stable_share, "canary_malignant": share, "label_p_value": p}
     words = f"the canary calls {share:.1%} malignant, the stable {stable_share:.1%}, p = {p:.2g}"
     return Finding(
-        _weigh(p, abs(share - stable_share) > thresholds.label_difference, thresholds), words
+        weigh_traffic(p, abs(share - stable_share) > thresholds.label_difference, thresholds), words
     )
 
 
@@ -359,18 +243,21 @@ def _scores(pairs: list[Pair], thresholds: Thresholds, numbers: Numbers) -> Find
     distance = tests.wasserstein(pairs[0].stable.bounds, *tests.counts(pairs))
     numbers |= {"score_distance": distance, "score_p_value": p}
     words = f"the scores' distributions are {distance:.3f} apart, p = {p:.2g}"
-    return Finding(_weigh(p, distance > thresholds.score_distance, thresholds), words)
+    return Finding(weigh_traffic(p, distance > thresholds.score_distance, thresholds), words)
 
 
-def _tracks(observations: Observations) -> list[tuple[Track, Track]]:
+def both_tracks(observations: Observations) -> list[tuple[Track, Track]]:
+    """Return stable and canary of each step."""
     return [(step.stable, step.canary) for step in observations]
 
 
-def _weigh(p: float, matters: bool, thresholds: Thresholds) -> Outcome:
+def weigh_traffic(p: float, matters: bool, thresholds: Thresholds) -> Outcome:
+    """Return what a difference of the traffic comes to."""
     return weigh(p, matters, thresholds.significance, thresholds.suspicion)
 
 
-def _few(what: str, stable: float, canary: float, thresholds: Thresholds) -> list[Finding]:
+def too_few(what: str, stable: float, canary: float, thresholds: Thresholds) -> list[Finding]:
+    """Return the finding that too little was counted of a track, if it was."""
     if min(stable, canary) >= thresholds.min_requests:
         return []
     words = (
