@@ -27,7 +27,7 @@ SECONDS = 10
 LATE = 1.0
 """Seconds behind its time after which a request is left out: the answers take too long."""
 
-CONFIRM_SECONDS = 5.0
+LOOK_SECONDS = 2.0
 """How often to ask whether to go on."""
 
 MOST_RATE = 1000
@@ -45,13 +45,14 @@ class Sent:
     """Results of the requests as the client saw them; ``failures`` describes each that failed.
 
     By track, ``seconds`` are how long the answers took, and ``wrong`` counts those that were not
-    expected.
+    expected. ``outcomes`` are the track of each request in turn, and whether it failed.
     """
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: Counter[str] = field(default_factory=Counter)
+    outcomes: list[tuple[str, bool]] = field(default_factory=list)
 
 
 class Reply(NamedTuple):
@@ -80,10 +81,12 @@ def generate(
     seconds: float,
     confirm: Callable[[], None] = lambda: None,
     expected: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    is_enough: Callable[[Sent], bool] = lambda sent: False,
 ) -> Sent:
     """Send ``rate`` requests a second to ``url`` for some ``seconds``, with one case each.
 
-    ``expected`` are each track's probabilities of malignant for the ``cases``.
+    ``expected`` are each track's probabilities of malignant for the ``cases``. It ends early when
+    what was sent so far ``is_enough``.
     At most ``WORKERS`` are under way at a time, and it is over ``LATE`` + ``SECONDS`` after
     ``seconds`` at the latest, however slow the answers are. An error that ``confirm`` raises ends
     it. ValueError as by ``check``.
@@ -116,12 +119,15 @@ def generate(
         try:
             at_work = {pool.submit(work) for _ in range(WORKERS)}
             while at_work:
-                ended, at_work = wait(at_work, CONFIRM_SECONDS, FIRST_EXCEPTION)
+                ended, at_work = wait(at_work, LOOK_SECONDS, FIRST_EXCEPTION)
                 for worker in ended:
                     worker.result()
                 confirm()
+                with lock:
+                    if is_enough(sent):
+                        return sent
             while (left := started + seconds - time.monotonic()) > 0:
-                time.sleep(min(left, CONFIRM_SECONDS))
+                time.sleep(min(left, LOOK_SECONDS))
                 confirm()
         finally:
             stop.set()
@@ -137,6 +143,7 @@ def _is_address(url: str) -> bool:
 
 
 def _note(sent: Sent, reply: Reply, expected: Mapping[str, Sequence[float]], case: int) -> None:
+    sent.outcomes.append((reply.track, bool(reply.problem)))
     if reply.problem:
         sent.failures.append(reply.problem)
         return
@@ -160,9 +167,9 @@ def _ask(address: SplitResult, body: str) -> Reply:
         return Reply(f"{type(error).__name__}: {error}")
     finally:
         connection.close()
-    if response.status != 200:
-        return Reply(f"status {response.status}: {content[:200]!r}")
     track = response.getheader("X-Served-By", "").partition("/")[0]
+    if response.status != 200:
+        return Reply(f"status {response.status}: {content[:200]!r}", track)
     return Reply("", track, time.perf_counter() - started, _probability(content))
 
 

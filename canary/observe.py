@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from canary import tests
 from canary.cases import LabelledCases, ask_cases, read_cases, warm_up
 from canary.cluster import Cluster, Pod, UnreachableError, persistently
 from canary.counters import PodRecord, PodSource, track
-from canary.generator import check, generate
+from canary.generator import Sent, check, generate
 from canary.observation import FEW, WAITS, Cases, Observation, Track, histogram
+
+ENOUGH = 1000
+"""The e-value of errors that ends the traffic early: one in a thousand by chance."""
 
 
 class Images(NamedTuple):
@@ -37,8 +41,8 @@ def observe(
 ) -> Observation:
     """Warm the canary up and ask the labelled cases, then watch both tracks under traffic.
 
-    Only requests in the ``seconds`` after the cases count; restarts count since the pods came. An
-    error that ``confirm`` raises ends the traffic.
+    Only requests in the ``seconds`` after the cases count; restarts count since the pods came. The
+    traffic ends early when the canary is hopeless, or when ``confirm`` raises an error.
 
     Raises:
         UnreachableError: the stable track does not give its labelled cases, or the cluster does not
@@ -54,7 +58,13 @@ def observe(
     expected = {"stable": cases.stable, "canary": cases.canary} if cases else {}
     with source.watch() as records:
         sent = generate(
-            traffic.url, labelled.cases.tolist(), traffic.rate, seconds, confirm, expected
+            traffic.url,
+            labelled.cases.tolist(),
+            traffic.rate,
+            seconds,
+            confirm,
+            expected,
+            is_hopeless,
         )
     after = persistently(cluster.pods)
     is_generated = traffic.rate > 0
@@ -79,6 +89,16 @@ def observe(
         lost=max(failed - stable.generated_errors - canary.generated_errors, 0),
         failures=sent.failures[:FEW],
     )
+
+
+def is_hopeless(sent: Sent) -> bool:
+    """Return whether nothing more has to be seen of the canary.
+
+    Of a thousand canaries that fail no more requests than the stable, at most one is hopeless,
+    however often this is asked. The verdict is the judge's; this only ends the traffic.
+    """
+    named = ((track == "canary", failed) for track, failed in sent.outcomes if track)
+    return tests.evidence(named) >= ENOUGH or sent.wrong["canary"] > 0
 
 
 def _cases(cluster: Cluster, labelled: LabelledCases) -> tuple[Cases | None, str]:

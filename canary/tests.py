@@ -5,7 +5,9 @@ too. So the tracks are compared within each step, and the comparisons are summed
 does to both of them is not a difference.
 """
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,9 @@ from scipy import signal, stats
 from bc_model.arrays import FloatArray
 from bc_model.classifier import PARITY
 from canary.observation import Histogram, common_bounds, rebinned
+
+LARGEST_LOG = 700.0
+"""Beyond which e to that power is no number."""
 
 
 class Table(NamedTuple):
@@ -159,6 +164,51 @@ def wasserstein(bounds: Sequence[float], one: ArrayLike, other: ArrayLike) -> fl
 def binomial(hits: int, total: int, share: float) -> float:
     """Return the exact p-value, one-sided: a hit is more probable than ``share``."""
     return float(stats.binom.sf(hits - 1, total, share))
+
+
+def evidence(outcomes: Iterable[tuple[bool, bool]]) -> float:
+    """Return an e-value: how strongly hits are more probable in the canary than in the stable.
+
+    ``outcomes`` say in order of time whether a request was the canary's, and whether it was a hit.
+    They may be looked at as often as one likes: if hits are as probable in both tracks, or less in
+    the canary, the chance that the value ever reaches 1 / alpha is at most alpha. This is the
+    e-process of Turner, Ly and Gruenwald (2024) for two proportions. A block is a request of the
+    canary with the stable's since the one before. It is scored by its likelihood under what the
+    blocks before it suggest, over that under the mean of both proportions in it.
+    """
+    log_value = 0.0
+    ours, theirs, block = _Proportion(), _Proportion(), _Proportion()
+    for is_canary, hit in outcomes:
+        if not is_canary:
+            block.add(hit)
+            continue
+        canary, stable = ours.estimate, theirs.estimate
+        if canary > stable:
+            both = (canary + block.total * stable) / (1 + block.total)
+            log_value += math.log(canary / both if hit else (1 - canary) / (1 - both))
+            log_value += block.hits * math.log(stable / both)
+            log_value += (block.total - block.hits) * math.log((1 - stable) / (1 - both))
+        ours.add(hit)
+        theirs.hits += block.hits
+        theirs.total += block.total
+        block = _Proportion()
+    return math.exp(min(log_value, LARGEST_LOG))
+
+
+@dataclass
+class _Proportion:
+    """Counts of hits; ``estimate`` is the mean of Jeffreys' posterior."""
+
+    hits: int = 0
+    total: int = 0
+
+    def add(self, hit: bool) -> None:
+        self.hits += hit
+        self.total += 1
+
+    @property
+    def estimate(self) -> float:
+        return (self.hits + 0.5) / (self.total + 1)
 
 
 def mcnemar(lost: int, won: int) -> float:

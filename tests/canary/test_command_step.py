@@ -134,7 +134,7 @@ def test_run_that_somebody_ends_meanwhile(
 def test_run_that_somebody_ends_under_traffic(
     step: Command, watched: LocalCluster, held: KubernetesApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(canary.generator, "CONFIRM_SECONDS", 0.1)
+    monkeypatch.setattr(canary.generator, "LOOK_SECONDS", 0.1)
 
     def end_the_run_and_read(cluster: Cluster) -> LabelledCases:
         held.answers[CONFIG_MAP] = (404, {})

@@ -107,6 +107,18 @@ def test_an_answer_is_compared_with_the_one_before(client: httpx2.Client, datase
     assert sent.wrong["stable"] == 5
 
 
+def test_traffic_ends_when_enough_was_seen(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary.generator, "LOOK_SECONDS", 0.05)
+    started = time.monotonic()
+    sent = generate(
+        str(client.base_url), [[1.0]], 40, 60, is_enough=lambda sent: len(sent.failures) >= 5
+    )
+    assert time.monotonic() - started < 10
+    assert sent.outcomes == [("stable", True)] * len(sent.failures)
+
+
 def test_an_answer_of_nonsense_is_not_the_one_before() -> None:
     with counting() as server:
         sent = generate(server.url, CASE, rate=20, seconds=0.2, expected={"": [0.5]})
@@ -208,7 +220,7 @@ def test_no_request_follows_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("rate", [0, 20])
 def test_traffic_ends_when_it_is_not_confirmed(monkeypatch: pytest.MonkeyPatch, rate: int) -> None:
-    monkeypatch.setattr(canary.generator, "CONFIRM_SECONDS", 0.1)
+    monkeypatch.setattr(canary.generator, "LOOK_SECONDS", 0.1)
     times: list[float] = []
 
     def confirm() -> None:

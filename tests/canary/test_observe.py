@@ -1,7 +1,9 @@
 """One step over two real services."""
 
+import math
 import threading
 
+import numpy as np
 import pytest
 
 import canary.observe
@@ -12,8 +14,9 @@ from canary.counters import PodSource
 from canary.generator import Sent, generate
 from canary.judge import Outcome, judge
 from canary.observation import FEW, split
-from canary.observe import Images, Traffic, observe
+from canary.observe import Images, Traffic, is_hopeless, observe
 from canary.thresholds import Thresholds
+from canary.traffic_check import errors
 from tests import canaries
 from tests.conftest import free_port
 from tests.local_cluster import LocalCluster, LocalPod
@@ -170,3 +173,55 @@ def test_traffic_that_is_refused_asks_nobody(local_cluster: LocalCluster) -> Non
     with pytest.raises(ValueError, match=r"^rate: "):
         observe(local_cluster, PodSource(local_cluster), IMAGES, Traffic("http://a", 1e9), 60)
     assert local_cluster.asked == []
+
+
+def seconds_until_hopeless(rate: float, stable_rate: float, seed: int, seconds: int = 60) -> float:
+    """Draw 20 requests a second, a quarter of them to the canary, and look every two seconds."""
+    generator = np.random.default_rng(seed)
+    sent = Sent()
+    for second in range(2, seconds + 1, 2):
+        for to_canary in generator.random(40) < 0.25:
+            failed = generator.random() < (rate if to_canary else stable_rate)
+            sent.outcomes.append(("canary" if to_canary else "stable", bool(failed)))
+        if is_hopeless(sent):
+            return second
+    return math.inf
+
+
+@pytest.mark.parametrize(("rate", "most"), [(1.0, 2), (0.2, 10), (0.05, 40)])
+def test_a_hopeless_canary_is_known_in_seconds(rate: float, most: float) -> None:
+    assert np.median([seconds_until_hopeless(rate, 0, seed) for seed in range(51)]) <= most
+
+
+def test_what_ends_the_traffic_fails_the_canary() -> None:
+    """At the least evidence that ends it, over many rates."""
+    for rate in (0.05, 0.1, 0.3, 0.6, 1.0):
+        generator = np.random.default_rng(0)
+        sent = Sent()
+        while not is_hopeless(sent):
+            to_canary = generator.random() < 0.25
+            failed = bool(to_canary and generator.random() < rate)
+            sent.outcomes.append(("canary" if to_canary else "stable", failed))
+        ours, theirs = (
+            [failed for track, failed in sent.outcomes if track == name]
+            for name in ("stable", "canary")
+        )
+        seen = canaries.observed(
+            canaries.track(requests=len(ours), errors=sum(ours)),
+            canaries.track(requests=len(theirs), errors=sum(theirs)),
+        )
+        assert errors([seen], Thresholds()).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.2])
+def test_a_canary_as_good_as_the_stable_is_never_hopeless(rate: float) -> None:
+    found = [seconds_until_hopeless(rate, rate, seed) < math.inf for seed in range(300)]
+    assert sum(found) <= 1
+
+
+def test_one_wrong_answer_is_enough() -> None:
+    sent = Sent()
+    sent.wrong["stable"] = 1
+    assert not is_hopeless(sent)
+    sent.wrong["canary"] = 1
+    assert is_hopeless(sent)

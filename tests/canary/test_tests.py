@@ -1,5 +1,6 @@
 """The canary's tests and effect sizes, against SciPy's on the values one by one."""
 
+import math
 from itertools import combinations, product
 
 import numpy as np
@@ -213,3 +214,33 @@ def test_differences_that_are_all_the_same_need_no_test(constant: float, p: floa
 
 def test_differences_in_the_last_digits_are_none() -> None:
     assert tests.paired_t(np.array([1e-16, 3e-16, 0, 2e-16, 2e-16])) == 1
+
+
+outcomes = st.lists(st.tuples(st.booleans(), st.booleans()))
+
+
+@given(outcomes)
+def test_evidence_is_a_number_and_there_is_none_without_hits_of_the_canary(
+    found: list[tuple[bool, bool]],
+) -> None:
+    assert 0 <= tests.evidence(found) < math.inf
+    harmless = [(is_canary, hit and not is_canary) for is_canary, hit in found]
+    assert tests.evidence(harmless) <= 4
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("order", ["cscscscs", "sscssscs", "ccccssss", "ssccsscs"])
+def test_evidence_is_at_most_one_in_the_mean_if_there_is_no_difference(
+    rate: float, order: str
+) -> None:
+    """Over all outcomes, each with its chance."""
+    total = 0.0
+    for hits in product([False, True], repeat=len(order)):
+        chance = math.prod(rate if hit else 1 - rate for hit in hits)
+        found = zip((track == "c" for track in order), hits, strict=True)
+        total += chance * tests.evidence(found)
+    assert total <= 1 + 1e-12
+
+
+def test_evidence_of_thousands_of_requests_is_still_a_number() -> None:
+    assert 1e300 < tests.evidence([(True, True), (False, False)] * 5000) < math.inf
