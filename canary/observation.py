@@ -273,6 +273,8 @@ def labels_problem(name: str, track: Track) -> str:
 def cases_problem(cases: Cases) -> str:
     """Return what is wrong with the labelled cases."""
     lengths = {len(cases.targets), len(cases.unseen), len(cases.stable), len(cases.canary)}
+    for repeated in filter(None, (cases.stable_out_of_fold, cases.canary_out_of_fold)):
+        lengths |= {len(repeated.malignant), len(repeated.squared_error)}
     if len(lengths) != 1:
         return "the labelled cases are not answered one for one"
     if set(cases.targets) != {0, 1}:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from canary.judge import Outcome, Part, judge
-from canary.observation import Histogram, Observation
+from canary.observation import Histogram, Observation, OutOfFold
 from canary.thresholds import Thresholds
 from tests.canaries import cases, latencies, observed, scores, track
 
@@ -96,6 +96,14 @@ def test_a_part_of_the_traffic(part: str, changes: dict[str, Any], reason: str) 
         ({"targets": [0, 1]}, "The labelled cases are not answered one for one."),
         ({"unseen": []}, "The labelled cases are not answered one for one."),
         ({"canary": [0.5]}, "The labelled cases are not answered one for one."),
+        (
+            {"canary_out_of_fold": OutOfFold([0.5], [0.25])},
+            "The labelled cases are not answered one for one.",
+        ),
+        (
+            {"stable_out_of_fold": OutOfFold([0.5] * 500, [NAN] * 500)},
+            "The stable's cross-validation has something that is not a probability.",
+        ),
         ({"targets": [1] * 500}, "The labelled cases are not of both classes, 0 and 1."),
         ({"targets": [0, 2] * 250}, "The labelled cases are not of both classes, 0 and 1."),
         (

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from scripts.running import running_service
-from web.protocol import LONGEST_CHUNK_LINE, Turns
+from web.protocol import LONGEST_CHUNK_LINE, LimitedProtocol, Turns
+from web.settings import Settings
 
 HOST = b"Host: localhost\r\n"
 POST = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
@@ -168,6 +172,35 @@ def test_pipelined_requests_start_one_in_a_turn_of_the_event_loop() -> None:
         return counts
 
     assert asyncio.run(started_after_each_turn()) == [1, 2, 3, 3]
+
+
+def test_a_pipelined_request_does_not_start_when_its_client_has_gone() -> None:
+    async def started_requests() -> int:
+        config = Config(Starlette())
+        config.load()
+        state = ServerState()
+        made: list[LimitedProtocol] = []
+
+        def protocol() -> LimitedProtocol:
+            made.append(
+                LimitedProtocol(
+                    Settings(), Turns(), config=config, server_state=state, app_state={}
+                )
+            )
+            return made[-1]
+
+        server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+        async with server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            while not made:
+                await asyncio.sleep(0.01)
+            made[0].transport.close()
+            made[0]._received += LIVE
+            made[0]._start_pipelined()
+            writer.close()
+        return len(state.tasks)
+
+    assert asyncio.run(started_requests()) == 0
 
 
 def test_pipelining_costs_no_memory(client: httpx2.Client) -> None:
