@@ -19,6 +19,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from canary.observation import TOLERANCE
+
 HEADERS = {"Content-Type": "application/json", "X-Traffic": "generated", "Connection": "close"}
 WORKERS = 16
 SECONDS = 10
@@ -34,10 +36,6 @@ MOST_RATE = 1000
 """Requests a second that are more than this can send."""
 
 MOST_SECONDS = 24 * 60 * 60
-
-
-TOLERANCE = 1e-6
-"""Beyond which an answer is another one; what is scored together changes it by below 1e-12."""
 
 
 @dataclass

@@ -12,12 +12,9 @@ import numpy as np
 
 from bc_model.arrays import MALIGNANT, BoolArray, FloatArray
 from canary import tests
-from canary.observation import Cases, Observation, cases_problem
+from canary.observation import TOLERANCE, Cases, Observation, cases_problem
 from canary.thresholds import Thresholds
 from canary.verdict import Finding, Numbers, Outcome, Part, part, unmeasured, weigh
-
-TOLERANCE = 1e-6
-"""Beyond which an answer is another than the artifact's; a processor changes it by below 1e-12."""
 
 
 def model(observation: Observation, thresholds: Thresholds) -> Part:

@@ -11,6 +11,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike
 
+TOLERANCE = 1e-6
+"""Beyond which an answer is another one; what it is scored with changes it by below 1e-12."""
+
 FEW = 3
 """How many failures of the traffic are described in full."""
 

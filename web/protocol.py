@@ -15,6 +15,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from web.body_cutters import BodyCutter, ChunkedCutter, LengthCutter
 from web.problems import ProblemError
 from web.settings import Settings
 
@@ -24,12 +25,8 @@ LINGER_SECONDS = 5
 A client that is cut off while it sends does not see the answer.
 """
 
-LONGEST_CHUNK_LINE = 256
-"""Bytes of the line before a chunk: its size and extensions, of which nobody has a use."""
-
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _UPGRADE = re.compile(rb"(?i)\r\nupgrade:[^\n]*(?=\r\n)")
-_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -42,7 +39,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._turns = turns
         self._received = bytearray()
         self._searched = 0
-        self._body: _Length | _Chunks | None = None
+        self._body: BodyCutter | None = None
         self._refusal: ProblemError | None = None
         self._refused_bytes = 0
         self._is_refused = False
@@ -128,7 +125,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._refusal:
             return
         super().on_headers_complete()
-        self._body = _Chunks(self._limits.max_head_bytes) if codings else _Length(int(length))
+        self._body = (
+            ChunkedCutter(self._limits.max_head_bytes) if codings else LengthCutter(int(length))
+        )
         cycle = self.cycle
         cycle.transport = self._lingering
         if version == "1.0" and self.parser.should_keep_alive():
@@ -190,13 +189,13 @@ class LimitedProtocol(HttpToolsProtocol):
             elif not self._feed_head():
                 return
 
-    def _feed_body(self, body: "_Length | _Chunks") -> None:
+    def _feed_body(self, body: BodyCutter) -> None:
         size = self._measure(body, self._received)
         part = bytes(self._received[:size])
         del self._received[:size]
         self._feed(part)
 
-    def _measure(self, body: "_Length | _Chunks", received: bytes | bytearray) -> int:
+    def _measure(self, body: BodyCutter, received: bytes | bytearray) -> int:
         """Return how many of the bytes belong to the body, and none if it is refused."""
         try:
             return body.length(received)
@@ -347,71 +346,3 @@ def _refused_fields(hosts: int, codings: list[bytes], version: str) -> ProblemEr
         return ProblemError("not-implemented", detail)
     detail = "Transfer-Encoding must be chunked, once, in HTTP/1.1."
     return ProblemError("malformed-request", detail)
-
-
-class _Length:
-    """Cuts a body of a known length; false when it has ended."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-
-    def __bool__(self) -> bool:
-        return self._left > 0
-
-    def length(self, received: bytes | bytearray) -> int:
-        """Return how many of the bytes belong to the body."""
-        size = min(self._left, len(received))
-        self._left -= size
-        return size
-
-
-class _Chunks:
-    """Cuts a chunked body (RFC 9112, 7.1), which ends with the empty line after its trailer.
-
-    The parser checks what it is given. Here only the lines are found, and the long ones refused.
-    """
-
-    def __init__(self, trailer_bytes: int) -> None:
-        self._trailer_left = trailer_bytes
-        self._data_left = 0
-        self._line = b""
-        self._is_trailer = False
-
-    def length(self, received: bytes | bytearray) -> int:
-        """Return how many of the bytes belong to the body.
-
-        Raises:
-            ProblemError: a line is too long, or the size of a chunk is no number.
-        """
-        place = 0
-        while place < len(received):
-            if self._data_left:
-                step = min(self._data_left, len(received) - place)
-                self._data_left -= step
-                place += step
-                continue
-            end = received.find(b"\n", place) + 1
-            self._line += received[place : end or len(received)]
-            if self._is_trailer:
-                self._trailer_left -= (end or len(received)) - place
-            elif len(self._line) > LONGEST_CHUNK_LINE:
-                raise ProblemError(
-                    "malformed-request", "The chunked coding of the body is malformed."
-                )
-            if self._trailer_left < 0:
-                raise ProblemError("head-too-large", "The trailer is too large.")
-            place = end or len(received)
-            if end and self._ends_with_line():
-                break
-        return place
-
-    def _ends_with_line(self) -> bool:
-        line, self._line = self._line.strip(), b""
-        if self._is_trailer:
-            return not line
-        size = line.partition(b";")[0].strip()
-        if not _HEXADECIMAL.fullmatch(size):
-            raise ProblemError("malformed-request", "The chunked coding of the body is malformed.")
-        self._is_trailer = int(size, 16) == 0
-        self._data_left = 0 if self._is_trailer else int(size, 16) + len(b"\r\n")
-        return False

@@ -1,4 +1,4 @@
-"""Opening files of cases: what is no text is named as what it is."""
+"""Opening files of cases: the error for a file that is not text says what it is instead."""
 
 from pathlib import Path
 

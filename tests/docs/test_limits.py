@@ -3,8 +3,8 @@
 import re
 
 from tests.conftest import ROOT
+from web.body_cutters import LONGEST_CHUNK_LINE
 from web.problems import KINDS
-from web.protocol import LONGEST_CHUNK_LINE
 from web.settings import Settings
 
 PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")

@@ -17,7 +17,8 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from scripts.running import running_service
-from web.protocol import LONGEST_CHUNK_LINE, LimitedProtocol, Turns
+from web.body_cutters import LONGEST_CHUNK_LINE
+from web.protocol import LimitedProtocol, Turns
 from web.settings import Settings
 
 HOST = b"Host: localhost\r\n"
